@@ -1,0 +1,1 @@
+"""MCP server for TestIO data, answered from a local SQLite copy."""

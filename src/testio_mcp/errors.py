@@ -1,0 +1,99 @@
+"""Errors whose message is safe and useful to show to a person or a model.
+
+TestIOMcpError(message, hint)
+├── NotFound             neither cached nor known to TestIO
+├── InvalidRequest       an argument is well-typed but makes no sense
+├── ConfigurationError   a setting is missing, wrong, or belongs to another customer
+├── SyncInProgress       another process is syncing this cache
+├── DatabaseError        the cache cannot be opened, read or written
+│   └── DatabaseNewer    the cache was written by a newer version of this program
+└── ApiError             TestIO could not be reached, refused, or made no sense
+    ├── ApiUnauthorized  the token is wrong or may not do this
+    ├── ApiNotFound      TestIO does not know the thing that was asked for
+    ├── ApiRateLimited   too many requests; retry_after says how long to wait
+    ├── ApiUnavailable   5xx, time-out, refused or dropped connection
+    └── ApiProtocolError an answer that is not what TestIO documents
+
+Anything else that escapes is a bug and is reported as an internal error.
+Messages hold no token, no SQL and no text that a tester wrote.
+"""
+
+from collections.abc import Sequence
+
+
+class TestIOMcpError(Exception):
+    """Base of every expected failure; `hint` says what to do next."""
+
+    # Not a test class, whatever its name looks like to a collector.
+    __test__ = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class NotFound(TestIOMcpError):
+    def __init__(self, kind: str, id: int | str, *, closest: Sequence[str] = ()) -> None:
+        near = f" Closest: {', '.join(closest)}." if closest else ""
+        super().__init__(
+            f"{kind.capitalize()} {id} is not known.{near}",
+            hint=f"Call list_{kind}s to find the right id.",
+        )
+
+
+class InvalidRequest(TestIOMcpError):
+    pass
+
+
+class ConfigurationError(TestIOMcpError):
+    pass
+
+
+class SyncInProgress(TestIOMcpError):
+    pass
+
+
+class DatabaseError(TestIOMcpError):
+    pass
+
+
+class DatabaseNewer(DatabaseError):
+    pass
+
+
+class ApiError(TestIOMcpError):
+    """`status` is the HTTP status, where there was an answer."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class ApiUnauthorized(ApiError):
+    pass
+
+
+class ApiNotFound(ApiError):
+    pass
+
+
+class ApiRateLimited(ApiError):
+    """`retry_after` is in seconds, as TestIO asked for it; None when it did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, hint="Try again in a few minutes.", status=429)
+        self.retry_after = retry_after
+
+
+class ApiUnavailable(ApiError):
+    pass
+
+
+class ApiProtocolError(ApiError):
+    pass
