@@ -68,9 +68,7 @@ class DatabaseNewer(DatabaseError):
 class ApiError(TestIOMcpError):
     """`status` is the HTTP status, where there was an answer."""
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, status: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, status: int | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
 

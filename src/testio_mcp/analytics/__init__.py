@@ -1,0 +1,1 @@
+"""What can be measured, by what, and how it becomes one SELECT."""

@@ -1,0 +1,190 @@
+"""The cache database: many concurrent readers, one writer, nothing left to SQLite's defaults."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, NewType, cast
+
+import anyio
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Row, Select, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import ORMExecuteState
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from testio_mcp.database.migrations import head_revision
+from testio_mcp.errors import DatabaseError, DatabaseNewer
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", ReadSession)
+# A query over columns, however many.
+type Query = Select[*tuple[Any, ...]]
+type Record = Row[*tuple[Any, ...]]
+Fence = Callable[[ORMExecuteState], None]
+
+READERS = 4
+BUSY_TIMEOUT_SECONDS = 5
+
+
+class Database:
+    """An open cache file. `fence` limits every ORM read to one customer's rows."""
+
+    def __init__(self, path: Path, fence: Fence) -> None:
+        self.path = path
+        self._fence = fence
+        self._revision = head_revision()
+        self._readers = _create_engine(path, pool_size=READERS, begin="BEGIN", query_only=True)
+        # Writers queue here in the process instead of meeting "database is locked".
+        self._writer = _create_engine(path, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """Everything read inside is of one moment, and nothing can be written.
+
+        Never await the network between two statements: the moment would pin the write-ahead log.
+        """
+        with _translated():
+            async with _Unbroken(self._readers, expire_on_commit=False) as session:
+                event.listen(session.sync_session, "do_orm_execute", self._fence)
+                yield ReadSession(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """One transaction: committed on success, rolled back on error, never cut by cancellation.
+
+        Never await the network inside; it would block every other writer.
+        """
+        # A write cancelled inside a statement would keep the file locked until it is collected.
+        with anyio.CancelScope(shield=True), _translated():
+            async with (
+                AsyncSession(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                await self._refuse_newer(session)
+                yield WriteSession(ReadSession(session))
+
+    async def checkpoint(self) -> None:
+        """Move the write-ahead log into the file. Only the holder of the sync lock may call it."""
+        with anyio.CancelScope(shield=True), _translated():
+            async with self._writer.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
+                await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._readers.dispose()
+            await self._writer.dispose()
+
+    async def _refuse_newer(self, session: AsyncSession) -> None:
+        connection = await session.connection()
+        found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if found != self._revision:
+            raise DatabaseNewer(
+                "The cache was upgraded by a newer testio-mcp while this one was running.",
+                hint="Restart the client (or this command) to use the new version.",
+            )
+
+
+async def fetch(session: ReadSession, query: Query) -> list[Record]:
+    """All rows of a query over columns."""
+    # SQLModel types its own `select`, which knows a few columns only.
+    return list((await session.exec(cast(Any, query))).all())
+
+
+class _Unbroken(AsyncSession):
+    """Finishes a statement that has begun, so that a cancelled call leaves no open transaction."""
+
+    async def exec(self, *args: Any, **kwargs: Any) -> Any:
+        with anyio.CancelScope(shield=True):
+            return await super().exec(*args, **kwargs)
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        with anyio.CancelScope(shield=True):
+            return await super().get(*args, **kwargs)
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await super().close()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that leaves checkpoints to the holder of the sync lock.
+
+    Several processes that checkpoint one file at the same moment can damage it
+    (SQLite before 3.51.3), and closing the last connection would be such a moment.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+
+
+def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:
+    # mode=rw: a reader on a missing file would silently create an empty one.
+    url = URL.create(
+        "sqlite+aiosqlite",
+        database=path.absolute().as_uri(),
+        query={"mode": "rw", "uri": "true"},
+    )
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        # Errors would otherwise print the text of rows.
+        hide_parameters=True,
+        connect_args={
+            "factory": _Connection,
+            "isolation_level": None,
+            "timeout": BUSY_TIMEOUT_SECONDS,
+        },
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        for pragma in (
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "cache_size = -32000",
+            "temp_store = MEMORY",
+            "journal_size_limit = 67108864",
+            "wal_autocheckpoint = 0",
+            f"query_only = {'ON' if query_only else 'OFF'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    # sqlite3's own transaction handling begins late and loses updates; this begins when told.
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The one place where errors of SQLAlchemy and SQLite become ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise DatabaseError(*explain(error.orig)) from error
+
+
+def explain(error: BaseException | None) -> tuple[str]:
+    """What an error of SQLite means to a person, without SQL or row text."""
+    code = getattr(error, "sqlite_errorname", "") or ""
+    meanings = {
+        "SQLITE_FULL": "The disk is full, so the cache could not be written. Free some space.",
+        "SQLITE_BUSY": "Another process kept the cache locked. Try again in a moment.",
+        "SQLITE_READONLY": "The cache cannot be written. Check the permissions of its folder.",
+        "SQLITE_CANTOPEN": "The cache file cannot be opened. Check TESTIO_DB_PATH and permissions.",
+        "SQLITE_CORRUPT": "The cache file is damaged. Restart: it is then moved aside and rebuilt.",
+        "SQLITE_NOTADB": "The cache file is damaged. Restart: it is then moved aside and rebuilt.",
+        "SQLITE_IOERR": "The disk reported an error while the cache was used.",
+    }
+    for name, meaning in meanings.items():
+        if code.startswith(name):
+            return (meaning,)
+    return (f"The cache could not be used ({code or type(error).__name__}).",)

@@ -1,0 +1,137 @@
+"""Brings the cache file to the current schema, in process; free when it is current.
+
+Alembic is imported only when there is something to migrate: it takes longer to import
+than the server may take to answer its first request.
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from testio_mcp.errors import DatabaseError, DatabaseNewer
+
+_PACKAGE = Path(__file__).parents[1]
+# Beside the package when installed, at the repository root when developing.
+_FOLDERS = (_PACKAGE / "alembic", _PACKAGE.parents[1] / "alembic")
+SCRIPTS = next((folder for folder in _FOLDERS if (folder / "versions").is_dir()), _FOLDERS[0])
+
+
+class DatabaseDamaged(DatabaseError):
+    """The file is no SQLite database any more."""
+
+
+def head_revision() -> str:
+    """The newest revision this program knows. Files are numbered: 0001_baseline.py, …"""
+    return max(script.name for script in (SCRIPTS / "versions").glob("[0-9]*.py"))[:4]
+
+
+def current_revision(path: Path) -> str | None:
+    """The file's revision; None where it holds no tables yet or does not exist.
+
+    Raises DatabaseDamaged for a file that SQLite cannot read, DatabaseError for another
+    program's database.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as reader:
+            tables = {name for (name,) in reader.execute("SELECT name FROM sqlite_master")}
+            if "alembic_version" in tables:
+                row = reader.execute("SELECT version_num FROM alembic_version").fetchone()
+                return str(row[0]) if row else None
+    except sqlite3.OperationalError as error:
+        raise DatabaseError(
+            f"The cache file {shown(path)} cannot be opened.",
+            hint="Check that its folder exists and may be written, or set TESTIO_DB_PATH.",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise DatabaseDamaged(f"The cache file {shown(path)} is damaged.") from error
+    if tables:
+        raise DatabaseError(
+            f"{shown(path)} is another program's database.",
+            hint="Set TESTIO_DB_PATH to a file of its own; it will be created.",
+        )
+    return None
+
+
+def migrate(path: Path, *, lock_timeout: float) -> None:
+    """Create the file or bring it to the current schema.
+
+    `lock_timeout` is in seconds: how long to wait for another process that migrates.
+    """
+    if _is_current(path):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(path.with_name(f"{path.name}.migration.lock"), timeout=lock_timeout):
+            if not _is_current(path):
+                _upgrade(path)
+    except Timeout as error:
+        raise DatabaseError(
+            f"Another process has been upgrading the cache for over {lock_timeout:g} s.",
+            hint="Try again in a minute; TESTIO_LOCK_TIMEOUT says how long to wait.",
+        ) from error
+    except OSError as error:
+        raise DatabaseError(
+            f"The cache folder {shown(path.parent)} cannot be used: {error.strerror}.",
+            hint="Set TESTIO_HOME or TESTIO_DB_PATH to a place that may be written.",
+        ) from error
+
+
+def move_aside(path: Path, *, now: datetime) -> Path:
+    """Move a damaged file and its logs out of the way. Hold the sync lock while calling."""
+    target = path.with_name(f"{path.name}.damaged-{now:%Y%m%d-%H%M%S}")
+    # The logs first: a new file must never meet the old one's log.
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.replace(target.with_name(target.name + suffix))
+    return target
+
+
+def shown(path: Path) -> str:
+    """A path as people write it, relative to their home."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+
+
+def _is_current(path: Path) -> bool:
+    found, head = current_revision(path), head_revision()
+    if found is not None and found > head:
+        raise DatabaseNewer(
+            f"The cache file {shown(path)} was written by a newer testio-mcp.",
+            hint="Update testio-mcp, or set TESTIO_DB_PATH to another file.",
+        )
+    return found == head
+
+
+def _upgrade(path: Path) -> None:
+    from alembic import command  # noqa: PLC0415  see the module's docstring
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import NullPool, create_engine  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(path)) as new:
+        # Wider pages make bulk writes faster; this has an effect before the first table only.
+        new.execute("PRAGMA page_size = 8192")
+        new.execute("PRAGMA journal_mode = WAL")
+    engine = create_engine(
+        "sqlite://",
+        poolclass=NullPool,
+        hide_parameters=True,
+        creator=lambda: sqlite3.connect(path, isolation_level=None),
+    )
+    config = Config(attributes={"engine": engine})
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise DatabaseError(
+            f"The cache file {shown(path)} could not be upgraded.",
+            hint="Nothing was changed. Check free disk space and permissions, then restart.",
+        ) from error

@@ -1,0 +1,72 @@
+"""The words for bugs, and how to narrow a list of them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from testio_mcp.domain.periods import Period
+
+# TestIO accepts a bug by itself when nobody has reviewed it for this long.
+AUTO_ACCEPTANCE = timedelta(days=10)
+
+
+class BugStatus(StrEnum):
+    """As shown to people; values TestIO adds later pass through as they are."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    AUTO_ACCEPTED = "auto_accepted"
+    REJECTED = "rejected"
+
+
+class Severity(StrEnum):
+    """By gravity. The first three grade functional bugs; the others are kinds without a grade."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    LOW = "low"
+    VISUAL = "visual"
+    CONTENT = "content"
+    CUSTOM = "custom"
+
+
+class Known(StrEnum):
+    """Whether to list bugs that the customer marked as known."""
+
+    ANY = "any"
+    YES = "yes"
+    NO = "no"
+
+
+class BugSort(StrEnum):
+    REPORTED = "reported_at"
+    REPORTED_DESC = "-reported_at"
+    SEVERITY = "severity"
+    SEVERITY_DESC = "-severity"
+    STATUS = "status"
+    STATUS_DESC = "-status"
+    TITLE = "title"
+    TITLE_DESC = "-title"
+    ID = "id"
+    ID_DESC = "-id"
+
+
+@dataclass(frozen=True)
+class BugFilter:
+    """Empty means any. `period` is about when the bug was reported."""
+
+    product_ids: tuple[int, ...] = ()
+    test_ids: tuple[int, ...] = ()
+    feature_ids: tuple[int, ...] = ()
+    statuses: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    rejection_reasons: tuple[str, ...] = ()
+    known: Known = Known.ANY
+    reported_by: tuple[str, ...] = ()
+    operating_systems: tuple[str, ...] = ()
+    period: Period | None = None
+
+
+def link(bug_id: int) -> str:
+    """The bug on TestIO's web site (testio-api: Bug)."""
+    return f"https://app.test.io/bugs/{bug_id}"

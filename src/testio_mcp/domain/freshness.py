@@ -1,0 +1,38 @@
+"""The words for how current an answer is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """What is read from TestIO in one go and stamped with the instant its request began."""
+
+    # The list of products; its id is 0.
+    PRODUCTS = "products"
+    # The reject reasons; their id is 0.
+    REJECT_REASONS = "reject_reasons"
+    # By product: its feature catalogue, its list of tests.
+    FEATURES = "features"
+    TESTS = "tests"
+    # By test: the test itself, all its bugs.
+    TEST = "test"
+    BUGS = "bugs"
+
+
+class State(StrEnum):
+    OFFLINE = "offline"
+    NEVER_SYNCED = "never_synced"
+    STALE = "stale"
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What an answer rests on. No product ids means all products; no test ids, all their tests."""
+
+    product_ids: tuple[int, ...] = ()
+    test_ids: tuple[int, ...] | None = None
+    # The lists of tests of these products: true for every answer that could miss a test.
+    lists: bool = True
+    bugs: bool = False
+    features: bool = False

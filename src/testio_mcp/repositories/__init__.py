@@ -1,0 +1,1 @@
+"""Reading rows. Repositories never write and never call the API."""

@@ -1,0 +1,30 @@
+"""What repositories share: a session, and a page of a query."""
+
+from typing import Any
+
+from sqlalchemy import SQLColumnExpression, func
+
+from testio_mcp.database.engine import Query, ReadSession, Record, fetch
+from testio_mcp.domain.slice import Paging, Slice
+
+
+class Repository:
+    def __init__(self, session: ReadSession) -> None:
+        self._session = session
+
+    async def _all(self, query: Query) -> list[Record]:
+        return await fetch(self._session, query)
+
+    async def _first(self, query: Query) -> Record | None:
+        rows = await self._all(query.limit(1))
+        return rows[0] if rows else None
+
+    async def _page(
+        self, query: Query, paging: Paging, order: SQLColumnExpression[Any], id: Any
+    ) -> Slice[Record]:
+        """A page in the order that was asked for; nulls last, ties by id."""
+        count = query.with_only_columns(func.count(), maintain_column_froms=True)
+        ((total,),) = await self._all(count)
+        ordered = order.desc() if paging.descending else order.asc()
+        query = query.order_by(ordered.nulls_last(), id).limit(paging.page_size)
+        return Slice(await self._all(query.offset(paging.offset)), total)

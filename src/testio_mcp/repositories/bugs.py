@@ -1,0 +1,122 @@
+"""Queries over bugs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, select
+from sqlmodel import col
+
+from testio_mcp.database.engine import Query, Record
+from testio_mcp.domain.bugs import BugFilter, Known, Severity
+from testio_mcp.domain.periods import Period
+from testio_mcp.domain.slice import Paging, Slice
+from testio_mcp.repositories.base import Repository
+from testio_mcp.tables import (
+    Bug,
+    BugDetails,
+    BugDevice,
+    Feature,
+    Product,
+    RejectReason,
+    Test,
+    TestFeature,
+    User,
+)
+
+
+class BugRepository(Repository):
+    async def find(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
+        """Rows of a bug and the names of its product, test, feature and reporter."""
+        query = _named(select(Bug)).where(*_matches(wanted))
+        return await self._page(query, paging, _order(paging.key), col(Bug.id))
+
+    async def get(self, id: int) -> Record | None:
+        """The same row for one bug, with its details and the name of its rejection reason."""
+        query = (
+            _named(select(Bug, BugDetails, col(RejectReason.name).label("reason")))
+            .join(BugDetails, col(BugDetails.bug_id) == col(Bug.id))
+            .join(RejectReason, col(RejectReason.key) == col(Bug.rejection_reason), isouter=True)
+            .where(col(Bug.id) == id)
+        )
+        return await self._first(query)
+
+    async def devices(self, bug_id: int) -> list[BugDevice]:
+        """A row for each browser of each device."""
+        query = select(BugDevice).where(col(BugDevice.bug_id) == bug_id)
+        return [device for (device,) in await self._all(query.order_by(col(BugDevice.position)))]
+
+    async def reject_reasons(self) -> dict[str, str]:
+        query = select(col(RejectReason.key), col(RejectReason.name))
+        return {key: name for key, name in await self._all(query)}
+
+    async def reporters(self) -> list[str]:
+        query = select(col(User.name)).where(col(User.type) == "tester")
+        return [name for (name,) in await self._all(query)]
+
+    async def operating_systems(self) -> list[str]:
+        query = select(col(BugDevice.operating_system)).distinct()
+        return [name for (name,) in await self._all(query) if name]
+
+    async def known_features(self, ids: Sequence[int]) -> set[int]:
+        """Which of these features exist or existed."""
+        query = select(col(Feature.id)).where(col(Feature.id).in_(ids))
+        rows = await self._all(query.execution_options(with_deleted=True))
+        return {id for (id,) in rows}
+
+
+def _named(query: Query) -> Query:
+    """With the names people know things by, read from the parents."""
+    return (
+        query.add_columns(
+            col(Product.name).label("product"),
+            col(Test.title).label("test"),
+            # As it stood in the test; a feature keeps its name after it left the catalogue.
+            col(TestFeature.title).label("feature"),
+            col(User.name).label("reporter"),
+        )
+        .join(Test, col(Test.id) == col(Bug.test_id))
+        .join(Product, col(Product.id) == col(Test.product_id))
+        .join(TestFeature, col(TestFeature.id) == col(Bug.test_feature_id), isouter=True)
+        .join(User, col(User.id) == col(Bug.reporter_id), isouter=True)
+    )
+
+
+def _matches(wanted: BugFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for column, values in (
+        (Bug.product_id, wanted.product_ids),
+        (Bug.test_id, wanted.test_ids),
+        (Bug.feature_id, wanted.feature_ids),
+        (Bug.status, wanted.statuses),
+        (Bug.severity, wanted.severities),
+        (Bug.rejection_reason, wanted.rejection_reasons),
+    ):
+        if values:
+            found.append(col(column).in_(values))
+    if wanted.known is not Known.ANY:
+        found.append(col(Bug.known).is_(wanted.known is Known.YES))
+    if wanted.reported_by:
+        found.append(col(User.name).in_(wanted.reported_by))
+    if wanted.operating_systems:
+        seen = select(col(BugDevice.bug_id)).where(
+            col(BugDevice.operating_system).in_(wanted.operating_systems)
+        )
+        found.append(col(Bug.id).in_(seen))
+    return found + (_reported_in(wanted.period) if wanted.period else [])
+
+
+def _reported_in(period: Period) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if period.start is not None:
+        found.append(col(Bug.reported_at) >= period.start)
+    if period.end is not None:
+        found.append(col(Bug.reported_at) < period.end)
+    return found
+
+
+def _order(key: str) -> SQLColumnExpression[Any]:
+    if key == "severity":
+        gravity = {severity.value: rank for rank, severity in enumerate(reversed(Severity))}
+        return case(gravity, value=col(Bug.severity), else_=-1)
+    column: SQLColumnExpression[Any] = getattr(Bug, key)
+    return column

@@ -1,0 +1,83 @@
+"""Queries over tests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from testio_mcp.analytics.query import conditions
+from testio_mcp.database.engine import Query, Record
+from testio_mcp.domain.figures import Scope
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.slice import Paging, Slice
+from testio_mcp.domain.tests import TestFilter
+from testio_mcp.repositories.base import Repository
+from testio_mcp.tables import Bug, Product, Stamp, Test, TestDetails, TestFeature, User
+
+
+class TestRepository(Repository):
+    __test__ = False
+
+    async def find(self, wanted: TestFilter, paging: Paging) -> Slice[Record]:
+        """Rows of a test and the name of its product."""
+        query: Query = (
+            select(Test, col(Product.name).label("product"))
+            .join(Product, col(Product.id) == col(Test.product_id))
+            .where(*_matches(wanted))
+        )
+        return await self._page(query, paging, _order(paging.key), col(Test.id))
+
+    async def get(self, id: int) -> Record | None:
+        """The test, its details, the name of its product, of its creator and its submitter."""
+        creator, submitter = aliased(User), aliased(User)
+        query: Query = (
+            select(
+                Test,
+                TestDetails,
+                col(Product.name).label("product"),
+                col(creator.name).label("created_by"),
+                col(submitter.name).label("submitted_by"),
+            )
+            .join(Product, col(Product.id) == col(Test.product_id))
+            .join(TestDetails, col(TestDetails.test_id) == col(Test.id))
+            .join(creator, col(creator.id) == col(Test.created_by_id), isouter=True)
+            .join(submitter, col(submitter.id) == col(Test.submitted_by_id), isouter=True)
+            .where(col(Test.id) == id)
+        )
+        return await self._first(query)
+
+    async def known(self, ids: Sequence[int]) -> set[int]:
+        """Which of these tests are in the cache."""
+        return {id for (id,) in await self._all(select(col(Test.id)).where(col(Test.id).in_(ids)))}
+
+    async def with_bugs_read(self, ids: Sequence[int]) -> set[int]:
+        """Which of these tests had their bugs read, so that no bug means none."""
+        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.BUGS, col(Stamp.id).in_(ids))
+        return {id for (id,) in await self._all(query)}
+
+    async def features(self, test_id: int) -> list[TestFeature]:
+        query = select(TestFeature).where(col(TestFeature.test_id) == test_id)
+        return [feature for (feature,) in await self._all(query.order_by(col(TestFeature.id)))]
+
+
+def _matches(wanted: TestFilter) -> list[ColumnElement[bool]]:
+    scope = Scope(product_ids=wanted.product_ids, statuses=wanted.statuses, period=wanted.period)
+    found = conditions(scope)
+    if wanted.testing_types:
+        found.append(col(Test.testing_type).in_(wanted.testing_types))
+    if wanted.feature_ids:
+        named = select(col(TestFeature.test_id)).where(
+            col(TestFeature.feature_id).in_(wanted.feature_ids)
+        )
+        found.append(col(Test.id).in_(named))
+    return found
+
+
+def _order(key: str) -> SQLColumnExpression[Any]:
+    if key == "bugs":
+        bugs = select(func.count(col(Bug.id))).where(col(Bug.test_id) == col(Test.id))
+        return bugs.correlate(Test).scalar_subquery()
+    column: SQLColumnExpression[Any] = getattr(Test, key)
+    return func.lower(column) if key == "title" else column

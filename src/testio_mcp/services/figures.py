@@ -1,0 +1,56 @@
+"""Shapes the rows of figures into views; the counting itself is in analytics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from testio_mcp.domain.bugs import BugStatus, Severity
+from testio_mcp.domain.figures import RATES, Scope
+from testio_mcp.views.bugs import BugCounts, BugFigures
+
+if TYPE_CHECKING:
+    from testio_mcp.repositories.figures import FigureRepository
+
+
+async def bug_figures(figures: FigureRepository, scope: Scope, *, read: bool) -> BugFigures:
+    """Counts by status and severity, and the five rates; all unknown unless bugs were read."""
+    if not read:
+        unknown = dict.fromkeys(RATES)
+        return BugFigures(total=None, known=None, by_status={}, by_severity={}, **unknown)
+    (row,) = await figures.measure(("bug_count", "known_bugs", *RATES), scope)
+    statuses = await figures.measure(("bug_count",), scope, by=("bug_status",))
+    severities = await figures.measure(("bug_count",), scope, by=("severity",))
+    return BugFigures(
+        total=row.bug_count,
+        known=row.known_bugs,
+        by_status=in_order({key: number for key, number in statuses}, list(BugStatus)),
+        by_severity=in_order({key: number for key, number in severities}, list(Severity)),
+        **{rate: getattr(row, rate) for rate in RATES},
+    )
+
+
+async def bug_counts(
+    figures: FigureRepository, test_ids: Sequence[int], read: set[int]
+) -> dict[int, BugCounts]:
+    """By test, whatever its status; unknown for tests whose bugs were never read."""
+    scope = Scope(test_ids=tuple(test_ids), statuses=())
+    by = ("test", "bug_status", "severity")
+    rows = await figures.measure(("bug_count",), scope, by=by) if test_ids else []
+    counts = {id: BugCounts(total=0, open=0, critical=0) for id in test_ids}
+    for id, status, severity, number in rows:
+        old = counts[id]
+        counts[id] = BugCounts(
+            total=(old.total or 0) + number,
+            open=(old.open or 0) + number * (status == BugStatus.OPEN),
+            critical=(old.critical or 0) + number * (severity == Severity.CRITICAL),
+        )
+    unknown = BugCounts(total=None, open=None, critical=None)
+    return {id: counts[id] if id in read else unknown for id in test_ids}
+
+
+def in_order(numbers: dict[str, int], words: Sequence[str]) -> dict[str, int]:
+    """The known words first and in their order, then whatever else TestIO says."""
+    known = {word: numbers[word] for word in words if word in numbers}
+    rest = {word: number for word, number in sorted(numbers.items()) if word not in known}
+    return {str(word): number for word, number in {**known, **rest}.items()}

@@ -1,0 +1,222 @@
+"""Configuration: the only module that reads the environment."""
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "TESTIO_"
+PRODUCTION = "https://api.test.io/customer/v2"
+DEFAULT_HOME = "~/.testio-mcp"
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Read once at start-up; every field is a TESTIO_* variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="ignore",
+        env_ignore_empty=True,
+        env_file_encoding="utf-8",
+        frozen=True,
+        validate_default=True,
+    )
+
+    customer_api_token: SecretStr | None = Field(
+        default=None,
+        description="Token of the TestIO Customer API.",
+        examples=["0123456789abcdef"],
+    )
+    customer_api_base_url: HttpUrl = Field(
+        default=HttpUrl(PRODUCTION),
+        description="Base URL of the TestIO Customer API.",
+        examples=[PRODUCTION],
+    )
+    customer_id: int = Field(
+        default=0,
+        ge=0,
+        description="Tells the cache files of several customers apart.",
+        examples=["1"],
+    )
+    customer_name: str | None = Field(
+        default=None,
+        description="Name of the customer, shown in diagnostics.",
+        examples=["Nordwind"],
+    )
+    product_ids: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(),
+        description="Products to sync and to answer about, separated by commas; empty means all.",
+        examples=["21362,22000"],
+    )
+    home: Path = Field(
+        default=Path(DEFAULT_HOME),
+        description="Folder of the cache, its lock and the settings file `.env`.",
+        examples=[DEFAULT_HOME],
+    )
+    db_path: Path | None = Field(
+        default=None,
+        description="The cache file; by default `cache.db` in the home folder.",
+        examples=["~/.testio-mcp/cache.db"],
+    )
+    refresh_interval_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Pause between background syncs, in seconds; 0 turns them off.",
+        examples=["3600"],
+    )
+    cache_ttl_seconds: float = Field(
+        default=5400,
+        ge=1,
+        description="Age in seconds from which data that may still change counts as stale.",
+        examples=["5400"],
+    )
+    sync_since: str | None = Field(
+        default=None,
+        description="Period that limits every sync to tests that ended in it or since.",
+        examples=["last 12 months"],
+    )
+    http_timeout: Seconds = Field(
+        default=30,
+        description="Longest wait for one answer of TestIO, in seconds.",
+        examples=["30"],
+    )
+    lock_timeout: Seconds = Field(
+        default=30,
+        description="Longest wait in seconds for another process that upgrades the cache.",
+        examples=["30"],
+    )
+    max_concurrent_requests: int = Field(
+        default=10,
+        ge=1,
+        le=10,
+        description="Requests to TestIO in flight at the same time.",
+        examples=["10"],
+    )
+    review_days: int = Field(
+        default=60,
+        ge=0,
+        description="Days after a test's end during which its bugs may still be reviewed.",
+        examples=["60"],
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of periods and of the dates in texts.",
+        examples=["Europe/Berlin"],
+    )
+    log_level: str = Field(
+        default="WARNING",
+        pattern="(?i)^(debug|info|warning|error)$",
+        description="Least severe messages to log: debug, info, warning or error.",
+        examples=["info"],
+    )
+    log_file: Path | None = Field(
+        default=None,
+        description="File for the log; by default it goes to the standard error output.",
+        examples=["~/.testio-mcp/logs/testio-mcp.log"],
+    )
+
+    @field_validator("product_ids", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.strip("[] ").split(",") if part.strip())
+
+    @field_validator("home", "db_path", "log_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("timezone")
+    @classmethod
+    def _existing(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("no such time zone") from None
+        return value
+
+    @property
+    def database_path(self) -> Path:
+        return self.db_path or self.home / "cache.db"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def host(self) -> str:
+        """What the cache file remembers of where its data came from."""
+        return self.customer_api_base_url.host or ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, with everything that was wrong with them said in sentences."""
+
+    settings: Settings
+    # Values that could not be used; the defaults stand in their place.
+    problems: list[str]
+    # Variables nobody reads.
+    warnings: list[str]
+
+
+def load_settings(env_file: Path | None = None, **flags: Any) -> Loaded:
+    """Flags, environment, `env_file`, then `.env` in the home folder: the first that speaks wins.
+
+    Never raises: a server that does not start cannot say what is wrong.
+    """
+    problems = [] if env_file is None or env_file.is_file() else [f"There is no file {env_file}."]
+    named = tuple(file for file in (env_file,) if file)
+    home = _Home(_env_file=named, **{k: v for k, v in flags.items() if k == "home"}).home
+    # Of several files pydantic-settings lets the last one win.
+    files = (home.expanduser() / ".env", *named)
+    try:
+        settings = Settings(_env_file=files, **flags)
+    except ValidationError as error:
+        wrong = {str(item["loc"][0]): item for item in error.errors(include_url=False)}
+        problems += [_problem(name, item["msg"], item["input"]) for name, item in wrong.items()]
+        defaults = {name: Settings.model_fields[name].get_default() for name in wrong}
+        settings = Settings(_env_file=files, **{**flags, **defaults})
+    return Loaded(settings, problems, _unknown(files))
+
+
+class _Home(BaseSettings):
+    """The one setting that says where others may stand."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Path(DEFAULT_HOME)
+
+
+def _problem(name: str, message: str, value: Any) -> str:
+    field = Settings.model_fields[name]
+    shown = "" if name == "customer_api_token" else f" is {str(value)[:60]!r}, which"
+    reason = message.removeprefix("Value error, ")
+    return (
+        f"{PREFIX}{name.upper()}{shown} is not valid: {reason[:1].lower()}{reason[1:]}. "
+        f"For example: {PREFIX}{name.upper()}={(field.examples or [''])[0]}"
+    )
+
+
+def _unknown(files: tuple[Path, ...]) -> list[str]:
+    given = {
+        *os.environ,
+        *(name for file in files if file.is_file() for name in dotenv_values(file)),
+    }
+    names = {name.upper() for name in given}
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    sentences = []
+    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in known):
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        sentences.append(f"{name} is not a setting.{hint}")
+    return sentences

@@ -1,0 +1,1 @@
+"""Keeps the tables fresh from the TestIO API; the only writer."""

@@ -1,0 +1,162 @@
+"""One sync from lock to record: what was asked, what came of it, what is missing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+from sqlalchemy import delete, func, insert, select, update
+from sqlmodel import col
+
+from testio_mcp.database.engine import Database, fetch
+from testio_mcp.domain.syncs import RunStatus, SyncOptions, Tally, Trigger
+from testio_mcp.errors import ApiError, ApiUnauthorized, ConfigurationError, TestIOMcpError
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.freshness import Condition
+from testio_mcp.sync.lock import SyncLock
+from testio_mcp.sync.steps import sync_all
+from testio_mcp.tables import SyncRun
+
+# How often other processes get to see how far a run is.
+RECORD_SECONDS = 1.0
+RUNS_KEPT = 200
+
+# Only a person can mend these; everything else may pass by itself.
+_REFUSALS = (ApiUnauthorized, ConfigurationError)
+
+type NewContext = Callable[[SyncOptions, Tally], SyncContext]
+
+
+class Syncer:
+    """Runs syncs of one cache file, one at a time in all processes together."""
+
+    def __init__(
+        self,
+        database: Database,
+        lock: SyncLock,
+        condition: Condition,
+        customer_id: int,
+        new_context: NewContext,
+    ) -> None:
+        self.lock = lock
+        # What this process's own running sync has done so far; None while there is none.
+        self.tally: Tally | None = None
+        self.run_id: int | None = None
+        self._database = database
+        self._condition = condition
+        self._customer_id = customer_id
+        self._new_context = new_context
+
+    async def run(self, options: SyncOptions, trigger: Trigger) -> int:
+        """Sync to the end and return the id of the run's record.
+
+        Raises SyncInProgress while another run holds the lock, and whatever ended this one
+        early; what was stored until then is kept, and the record says how it ended.
+        """
+        if self._condition.blocked and not isinstance(self._condition.blocked, ApiUnauthorized):
+            raise self._condition.blocked
+        with self.lock.held():
+            tally = Tally()
+            run_id = await self._begin(options, trigger)
+            self.tally, self.run_id = tally, run_id
+            try:
+                await self._recorded(run_id, options, tally)
+            finally:
+                self.tally = self.run_id = None
+            await self._database.checkpoint()
+        return run_id
+
+    async def last_begun(self) -> datetime | None:
+        """When the newest run of any process began that read what it set out to read."""
+        query = select(func.max(col(SyncRun.started_at))).where(
+            col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL))
+        )
+        async with self._database.read() as session:
+            ((started_at,),) = await fetch(session, query)
+        return started_at if isinstance(started_at, datetime) else None
+
+    async def _recorded(self, run_id: int, options: SyncOptions, tally: Tally) -> None:
+        context = self._new_context(options, tally)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._keep_recording, run_id, tally)
+                await sync_all(context)
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            error = _first(group)
+            await self._end(run_id, tally, RunStatus.FAILED, error)
+            raise error from group
+        except anyio.get_cancelled_exc_class():
+            await self._end(run_id, tally, RunStatus.CANCELLED)
+            raise
+        status = RunStatus.PARTIAL if tally.incomplete else RunStatus.OK
+        await self._end(run_id, tally, status, context.last_error)
+
+    async def _begin(self, options: SyncOptions, trigger: Trigger) -> int:
+        now = datetime.now(UTC)
+        row = {
+            "customer_id": self._customer_id,
+            "trigger": trigger,
+            "options": {
+                "product_ids": list(options.product_ids),
+                "since": options.since.isoformat() if options.since else None,
+                "force": options.force,
+            },
+            "started_at": now,
+            "status": RunStatus.RUNNING,
+            "counts": {},
+            "incomplete": [],
+        }
+        async with self._database.write() as session:
+            # Whoever holds the lock knows that no other run is alive.
+            await session.exec(
+                update(SyncRun)
+                .where(col(SyncRun.status) == RunStatus.RUNNING)
+                .values(status=RunStatus.FAILED, finished_at=now, error="The process ended.")
+            )
+            result = await session.exec(insert(SyncRun).values(**row))
+            run_id: int = (result.inserted_primary_key or (0,))[0]
+            await session.exec(delete(SyncRun).where(col(SyncRun.id) <= run_id - RUNS_KEPT))
+        return run_id
+
+    async def _keep_recording(self, run_id: int, tally: Tally) -> None:
+        while True:
+            await anyio.sleep(RECORD_SECONDS)
+            await self._write(run_id, tally)
+
+    async def _end(
+        self, run_id: int, tally: Tally, status: RunStatus, error: BaseException | None = None
+    ) -> None:
+        self._note(error)
+        known = isinstance(error, TestIOMcpError)
+        message = str(error) if known else error and "An unexpected error ended the sync."
+        await self._write(
+            run_id, tally, status=status, finished_at=datetime.now(UTC), error=message
+        )
+
+    async def _write(self, run_id: int, tally: Tally, **values: Any) -> None:
+        counts = {kind.value: dict(outcomes) for kind, outcomes in tally.counts.items()}
+        async with self._database.write() as session:
+            await session.exec(
+                update(SyncRun)
+                .where(col(SyncRun.id) == run_id)
+                .values(counts=counts, incomplete=tally.incomplete, **values)
+            )
+
+    def _note(self, error: BaseException | None) -> None:
+        """Let readers know what keeps the cache from being refreshed, or that nothing does."""
+        self._condition.blocked = error if isinstance(error, _REFUSALS) else None
+        self._condition.last_error = error if isinstance(error, ApiError) else None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to tell people: an expected one rather than a bug."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, TestIOMcpError)), leaves[0])

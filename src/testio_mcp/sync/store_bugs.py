@@ -1,0 +1,107 @@
+"""Writes bugs, with their details and devices."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from testio_mcp.api.client import Listing
+from testio_mcp.api.payloads import BugPayload
+from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.syncs import Kind
+from testio_mcp.domain.text import clean
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
+from testio_mcp.sync.store import (
+    Raw,
+    existing_ids,
+    keep,
+    read_later,
+    replace_children,
+    stamp,
+    upsert,
+)
+from testio_mcp.sync.store_catalogue import user_ids
+from testio_mcp.tables import Bug, BugDetails, BugDevice, Feature, Test, TestFeature
+
+
+async def store_bugs(
+    sync: SyncContext, test_ids: Sequence[int], listing: Listing[BugPayload]
+) -> None:
+    """One transaction: all bugs of these tests, and the stamp of each test."""
+    # A bug's reason for rejection follows from the list of reasons, so that is part of its hash.
+    salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
+    raws = {item.payload.id: Raw.of(item.payload.id, item.raw, salt) for item in listing.items}
+    async with sync.database.write() as session:
+        later = await read_later(session, Unit.BUGS, test_ids, listing.began)
+        products = await _products(session, sync, set(test_ids) - later)
+        bugs = [item.payload for item in listing.items if item.payload.test.id in products]
+        references = await _References.of(session, sync, bugs)
+        found = [
+            (raws[bug.id], {**bug_row(bug, products[bug.test.id], sync.reasons), **references[bug]})
+            for bug in bugs
+        ]
+        for _, row in found:
+            row["status_changed_at"] = listing.began
+        written = await keep(session, sync, Kind.BUGS, Bug, found)
+        await _keep_children(session, sync, [bug for bug in bugs if bug.id in written])
+        await stamp(session, sync.customer_id, Unit.BUGS, sorted(products), listing.began)
+
+
+async def _products(session: WriteSession, sync: SyncContext, test_ids: set[int]) -> dict[int, int]:
+    """The product of each of these tests that is stored."""
+    query = select(col(Test.id), col(Test.product_id)).where(
+        col(Test.id).in_(test_ids), col(Test.customer_id) == sync.customer_id
+    )
+    return {id: product_id for id, product_id in await fetch(session, query)}
+
+
+class _References:
+    """Ids of the rows that bugs refer to; null where there is no such row."""
+
+    def __init__(
+        self, people: dict[str, int], test_features: dict[int, int], features: set[int]
+    ) -> None:
+        self._people = people
+        self._test_features = test_features
+        self._features = features
+
+    @classmethod
+    async def of(
+        cls, session: WriteSession, sync: SyncContext, bugs: Sequence[BugPayload]
+    ) -> "_References":
+        authors = [clean(bug.author.name) for bug in bugs if bug.author and bug.author.name]
+        people = await user_ids(session, sync, "tester", authors)
+        named = {bug.test_feature.id for bug in bugs if bug.test_feature}
+        query = select(col(TestFeature.id), col(TestFeature.feature_id)).where(
+            col(TestFeature.id).in_(named), col(TestFeature.customer_id) == sync.customer_id
+        )
+        test_features = {id: feature_id for id, feature_id in await fetch(session, query)}
+        ids = {bug.test_feature.feature_id for bug in bugs if bug.test_feature} - {None}
+        features = await existing_ids(
+            session, Feature, {id for id in ids if id is not None}, sync.customer_id
+        )
+        return cls(people, test_features, features)
+
+    def __getitem__(self, bug: BugPayload) -> Row:
+        author = clean(bug.author.name) if bug.author and bug.author.name else ""
+        reference = bug.test_feature
+        stored = self._test_features.get(reference.id) if reference else None
+        named = reference.feature_id if reference else None
+        return {
+            "reporter_id": self._people.get(author),
+            "test_feature_id": reference.id if reference and stored is not None else None,
+            "feature_id": stored or (named if named in self._features else None),
+        }
+
+
+async def _keep_children(
+    session: WriteSession, sync: SyncContext, bugs: Sequence[BugPayload]
+) -> None:
+    owner = {"customer_id": sync.customer_id}
+    await upsert(session, BugDetails, [{**bug_details_row(bug), **owner} for bug in bugs])
+    devices = [{**row, **owner} for bug in bugs for row in bug_device_rows(bug)]
+    ids = [bug.id for bug in bugs]
+    await replace_children(session, BugDevice, "bug_id", ids, devices)

@@ -1,0 +1,160 @@
+"""Writes what tests and bugs refer to: products, features, user stories, reject reasons, users."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlmodel import SQLModel, col
+
+from testio_mcp.api.client import Item, Listing
+from testio_mcp.api.payloads import (
+    FeaturePayload,
+    ProductPayload,
+    RejectReasonPayload,
+    UserStoryPayload,
+)
+from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.syncs import Kind, Outcome
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.mapping import (
+    Row,
+    feature_row,
+    folded,
+    product_row,
+    reason_row,
+    user_story_row,
+)
+from testio_mcp.sync.store import (
+    Raw,
+    chunks,
+    insert_missing,
+    keep,
+    stamp,
+    table_of,
+    upsert,
+)
+from testio_mcp.tables import Customer, Feature, Product, RejectReason, User, UserStory
+
+# Each listing with the section it was read for, None where a product has no sections.
+type Sectioned[P] = Sequence[tuple[int | None, Listing[P]]]
+
+
+async def keep_products(
+    sync: SyncContext, items: Sequence[Item[ProductPayload]], began: datetime
+) -> None:
+    found = [(Raw.of(item.payload.id, item.raw), product_row(item.payload)) for item in items]
+    async with sync.database.write() as session:
+        await insert_missing(session, Customer, [{"id": sync.customer_id, "host": sync.host}])
+        await keep(session, sync, Kind.PRODUCTS, Product, found)
+        await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], began)
+
+
+async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:
+    rows = [{**reason_row(item.payload), "customer_id": sync.customer_id} for item in listing.items]
+    async with sync.database.write() as session:
+        await upsert(session, RejectReason, rows)
+        await stamp(session, sync.customer_id, Unit.REJECT_REASONS, [0], listing.began)
+
+
+async def load_reasons(sync: SyncContext) -> None:
+    """Remember the reasons by their default comments, the longest first: it may hold another."""
+    async with sync.database.read() as session:
+        query = select(col(RejectReason.default_comment), col(RejectReason.key))
+        found = {folded(said): key for said, key in await fetch(session, query) if said}
+    sync.reasons = dict(sorted(found.items(), key=lambda entry: -len(entry[0])))
+
+
+async def keep_features(
+    sync: SyncContext, product_id: int, listings: Sectioned[FeaturePayload]
+) -> None:
+    """Store a complete catalogue; a feature that several sections share is one row."""
+    sections: defaultdict[int, set[int]] = defaultdict(set)
+    items: dict[int, Item[FeaturePayload]] = {}
+    for section_id, listing in listings:
+        for item in listing.items:
+            items[item.payload.id] = item
+            sections[item.payload.id] |= {section_id} if section_id is not None else set()
+    found = [
+        (
+            Raw.of(id, {**item.raw, "sections": sorted(sections[id])}),
+            feature_row(item.payload, product_id, sorted(sections[id])),
+        )
+        for id, item in items.items()
+    ]
+    async with sync.database.write() as session:
+        await keep(session, sync, Kind.FEATURES, Feature, found)
+        if not any(listing.unreadable for _, listing in listings):
+            await _delete_missing(session, sync, Kind.FEATURES, Feature, product_id, items)
+        began = min(listing.began for _, listing in listings)
+        await stamp(session, sync.customer_id, Unit.FEATURES, [product_id], began)
+
+
+async def keep_user_stories(
+    sync: SyncContext,
+    product_id: int,
+    features: Sectioned[FeaturePayload],
+    listings: Sectioned[UserStoryPayload],
+) -> None:
+    """The catalogue's list says which stories there are, the features whose they are."""
+    owners = {
+        story.id: item.payload.id
+        for _, listing in features
+        for item in listing.items
+        for story in item.payload.user_stories
+        if story.id is not None
+    }
+    found = {}
+    for section_id, listing in listings:
+        for item in listing.items:
+            id, owner = item.payload.id, owners.get(item.payload.id)
+            row = user_story_row(item.payload, product_id, owner, section_id)
+            found[id] = (Raw.of(id, {**item.raw, "feature": owner, "section": section_id}), row)
+    async with sync.database.write() as session:
+        await keep(session, sync, Kind.USER_STORIES, UserStory, list(found.values()))
+        if not any(listing.unreadable for _, listing in listings):
+            await _delete_missing(session, sync, Kind.USER_STORIES, UserStory, product_id, found)
+
+
+async def _delete_missing(
+    session: WriteSession,
+    sync: SyncContext,
+    kind: Kind,
+    model: type[SQLModel],
+    product_id: int,
+    present: Collection[int],
+) -> None:
+    """Mark what a complete catalogue does not hold any more; it keeps its name in figures."""
+    columns = table_of(model).c
+    query = select(columns.id).where(
+        columns.customer_id == sync.customer_id,
+        columns.product_id == product_id,
+        columns.deleted_at.is_(None),
+    )
+    gone = {id for (id,) in await fetch(session, query)} - set(present)
+    for ids in chunks(gone):
+        await session.exec(
+            update(model).where(columns.id.in_(ids)).values(deleted_at=datetime.now(UTC))
+        )
+    sync.tally.add(kind, Outcome.DELETED, len(gone))
+
+
+async def user_ids(
+    session: WriteSession, sync: SyncContext, type: str, names: Iterable[str | None]
+) -> dict[str, int]:
+    """Ids of people by name; those met for the first time get one."""
+    wanted = {name for name in names if name}
+    new = sorted(name for name in wanted if (type, name) not in sync.users)
+    if new:
+        rows: list[Row] = [
+            {"customer_id": sync.customer_id, "type": type, "name": name} for name in new
+        ]
+        await insert_missing(session, User, rows)
+        query = select(col(User.name), col(User.id)).where(
+            col(User.customer_id) == sync.customer_id,
+            col(User.type) == type,
+            col(User.name).in_(new),
+        )
+        sync.users.update({(type, name): id for name, id in await fetch(session, query)})
+    return {name: sync.users[type, name] for name in wanted}

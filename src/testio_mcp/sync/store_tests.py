@@ -1,0 +1,117 @@
+"""Writes tests, with the features as they stood in them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import delete
+from sqlmodel import col
+
+from testio_mcp.api.client import Item
+from testio_mcp.api.payloads import ProductPayload, TestPayload, without_secrets
+from testio_mcp.database.engine import WriteSession
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.syncs import Kind
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.mapping import (
+    Row,
+    lost_feature_row,
+    test_details_row,
+    test_feature_row,
+    test_row,
+)
+from testio_mcp.sync.store import (
+    Raw,
+    chunks,
+    existing_ids,
+    insert_missing,
+    keep,
+    read_later,
+    stamp,
+    upsert,
+)
+from testio_mcp.sync.store_catalogue import user_ids
+from testio_mcp.tables import Feature, Test, TestDetails, TestFeature
+
+
+async def store_tests(
+    sync: SyncContext,
+    product: ProductPayload,
+    items: Sequence[Item[TestPayload]],
+    began: datetime,
+) -> None:
+    """One transaction: the tests, their parents and their children, and the stamp of each."""
+    raws = {item.payload.id: Raw.of(item.payload.id, without_secrets(item.raw)) for item in items}
+    async with sync.database.write() as session:
+        later = await read_later(session, Unit.TEST, raws, began)
+        payloads = {item.payload.id: item.payload for item in items if item.payload.id not in later}
+        people = await user_ids(
+            session,
+            sync,
+            "customer",
+            [name for test in payloads.values() for name in (test.created_by, test.submitted_by)],
+        )
+        found = [
+            (raws[id], _row(payload, product.id, people, began)) for id, payload in payloads.items()
+        ]
+        written = await keep(session, sync, Kind.TESTS, Test, found)
+        await _keep_children(session, sync, product, [payloads[id] for id in sorted(written)])
+        stored = await existing_ids(session, Test, payloads, sync.customer_id)
+        await stamp(session, sync.customer_id, Unit.TEST, stored, began)
+
+
+def _row(payload: TestPayload, product_id: int, people: dict[str, int], began: datetime) -> Row:
+    return {
+        **test_row(payload, product_id),
+        "created_by_id": people.get(payload.created_by or ""),
+        "submitted_by_id": people.get(payload.submitted_by or ""),
+        "first_seen_at": began,
+        "status_changed_at": began,
+    }
+
+
+async def _keep_children(
+    session: WriteSession,
+    sync: SyncContext,
+    product: ProductPayload,
+    tests: Sequence[TestPayload],
+) -> None:
+    owner = {"customer_id": sync.customer_id}
+    await upsert(session, TestDetails, [{**test_details_row(test), **owner} for test in tests])
+    await _keep_lost_features(session, sync, product, tests)
+    features = [
+        {**test_feature_row(feature, test.id), **owner}
+        for test in tests
+        for feature in test.features
+        if feature.feature_id is not None
+    ]
+    kept = {row["id"] for row in features}
+    for ids in chunks([test.id for test in tests]):
+        in_tests = col(TestFeature.test_id).in_(ids)
+        # A bug whose test feature goes keeps its feature.
+        await session.exec(delete(TestFeature).where(in_tests, col(TestFeature.id).not_in(kept)))
+    await upsert(session, TestFeature, features)
+
+
+async def _keep_lost_features(
+    session: WriteSession,
+    sync: SyncContext,
+    product: ProductPayload,
+    tests: Sequence[TestPayload],
+) -> None:
+    """A test can name a feature that left the catalogue; it is kept, marked as deleted."""
+    named = {
+        feature.feature_id: feature
+        for test in tests
+        for feature in test.features
+        if feature.feature_id is not None
+    }
+    lost = named.keys() - await existing_ids(session, Feature, named, sync.customer_id)
+    rows = [
+        {
+            **lost_feature_row(named[id], product.id),
+            "customer_id": sync.customer_id,
+            "deleted_at": datetime.now(UTC),
+        }
+        for id in sorted(lost)
+    ]
+    await insert_missing(session, Feature, rows)

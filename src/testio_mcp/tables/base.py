@@ -1,0 +1,30 @@
+"""What all tables share: names of constraints, and whom a row belongs to."""
+
+from datetime import datetime
+
+from sqlmodel import SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Owned(SQLModel):
+    """A row that belongs to one customer."""
+
+    customer_id: int
+
+
+class Deletable(SQLModel):
+    """A row that leaves every answer and figure once TestIO has deleted it."""
+
+    deleted_at: datetime | None = None
+
+
+class OfProduct(SQLModel):
+    """A row that belongs to a product."""
+
+    product_id: int | None = None

@@ -1,0 +1,57 @@
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlmodel import Field
+
+from testio_mcp.tables.base import Deletable, OfProduct, Owned
+
+
+class Test(Owned, OfProduct, Deletable, table=True):
+    """A test of a product, run by the crowd."""
+
+    __tablename__ = "tests"
+    __table_args__ = (
+        Index(None, "customer_id", "product_id", "end_at"),
+        Index(None, "customer_id", "status", "end_at"),
+        Index(None, "customer_id", "end_at"),
+        Index(None, "customer_id", "testing_type"),
+    )
+
+    id: int = Field(primary_key=True)
+    customer_id: int
+    product_id: int = Field(foreign_key="products.id")
+    section_id: int | None = None
+    title: str
+    # Plain text, not enums: TestIO may add values at any time.
+    status: str
+    previous_status: str | None = None
+    status_changed_at: datetime | None = None
+    review_status: str | None = None
+    testing_type: str | None = None
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    created_by_id: int | None = Field(default=None, foreign_key="users.id")
+    submitted_by_id: int | None = Field(default=None, foreign_key="users.id")
+    environment_title: str | None = None
+    demo: bool = False
+    first_seen_at: datetime
+
+
+class TestDetails(Owned, table=True):
+    """The long texts of a test, read only when one test is asked for."""
+
+    __tablename__ = "test_details"
+
+    test_id: int = Field(primary_key=True, foreign_key="tests.id")
+    customer_id: int = Field(index=True)
+    goal: str | None = None
+    instructions: str | None = None
+    out_of_scope: str | None = None
+    environment_url: str | None = None
+    # Booleans low, high and critical, and a list of types.
+    allowed_bugs: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    # Objects with category, operating_system, browsers and the like.
+    requirements: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    # Objects with id and url.
+    attachments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

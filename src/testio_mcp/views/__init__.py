@@ -1,0 +1,1 @@
+"""What callers see: models of the answers, one file a noun."""
