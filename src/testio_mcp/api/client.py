@@ -235,7 +235,7 @@ class TestIOClient:
         answer = await self._connection.ask(
             question, user_facing=self._is_user_facing, attempts=attempts
         )
-        listing = Listing[P]([], [], answer.began)
+        listing: Listing[P] = Listing([], [], answer.began)
         for start in range(0, len(answer.value), CHUNK):
             self._read(model, answer.value[start : start + CHUNK], question.root, listing)
             await asyncio.sleep(0)
@@ -256,7 +256,7 @@ class TestIOClient:
 
     async def _fetch[P: Payload](self, model: type[P], question: Question) -> Fetched[P]:
         answer = await self._connection.ask(question, user_facing=self._is_user_facing)
-        listing = Listing[P]([], [], answer.began)
+        listing: Listing[P] = Listing([], [], answer.began)
         self._read(model, [answer.value], question.root, listing)
         if listing.unreadable:
             problem = listing.unreadable[0].error

@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from testio_mcp.api.failures import (
+    CHECK_BASE_URL,
     CHECK_CERTIFICATE,
     CHECK_PROXY,
     CHECK_TOKEN,
@@ -85,7 +86,7 @@ class Connection:
         attempts: int,
         backoff: float,
     ) -> None:
-        self._base_url = httpx.URL(base_url)
+        self._base_url = base_url
         self._token = token
         self._timeout = timeout
         self._max_concurrent = max_concurrent
@@ -150,7 +151,7 @@ class Connection:
         try:
             return await http.get(question.path, params=question.params)
         except httpx.TransportError as error:
-            raise unreachable(error, self._base_url.host) from error
+            raise unreachable(error, http.base_url.host) from error
         except httpx.DecodingError as error:
             raise broken(question.what, "cannot be unpacked") from error
 
@@ -180,19 +181,19 @@ class Connection:
         return self._http
 
     def _open(self) -> httpx.AsyncClient:
-        timeout = httpx.Timeout(self._timeout, connect=min(self._timeout, LONGEST_CONNECT))
         most = self._max_concurrent
         headers = {
             "Authorization": f"Token {_sendable(self._token)}",
             "Accept": "application/json",
             "User-Agent": f"testio-mcp/{version('testio-mcp')}",
         }
-        verify = _tls(self._base_url.scheme)
+        base_url = _usable(self._base_url)
+        verify = _tls(base_url.scheme)
         try:
             return httpx.AsyncClient(
-                base_url=self._base_url,
+                base_url=base_url,
                 headers=headers,
-                timeout=timeout,
+                timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, LONGEST_CONNECT)),
                 limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
                 verify=verify,
                 # A redirect would carry the token to wherever it points.
@@ -204,6 +205,15 @@ class Connection:
                 "TestIO could not be reached: the proxy settings cannot be used.",
                 hint=CHECK_PROXY,
             ) from None
+
+
+def _usable(base_url: str) -> httpx.URL:
+    try:
+        return httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ApiUnreachable(
+            "TestIO could not be reached: its address makes no sense.", hint=CHECK_BASE_URL
+        ) from error
 
 
 def _sendable(token: SecretStr) -> str:
@@ -255,7 +265,8 @@ def _decoded(content: bytes) -> Any:
 
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, ApiProtocolError):
-        return error.status is not None and HTTPStatus(error.status).is_success
+        # A broken answer of a success; a redirect stays one.
+        return error.status is not None and error.status < HTTPStatus.MULTIPLE_CHOICES
     return isinstance(error, ApiUnavailable) and not isinstance(error, ApiUnreachable)
 
 

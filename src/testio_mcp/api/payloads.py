@@ -72,7 +72,7 @@ Section = Annotated[SectionPayload, wrapped("id")]
 
 
 class FeatureStoryPayload(Payload):
-    """A story inside a feature: without `includes[]=user_stories` its path is all there is."""
+    """A story inside a feature: without `includes[]=user_stories` it is nothing but text."""
 
     id: Id | None = None
     path: str | None = None
@@ -104,7 +104,7 @@ class FeaturePayload(Payload):
     description: str | None = None
     howtofind: str | None = None
     section_ids: Listed[Id]
-    user_stories: Listed[Annotated[FeatureStoryPayload, wrapped("path")]]
+    user_stories: Listed[Annotated[FeatureStoryPayload, wrapped("title")]]
 
 
 class TestFeaturePayload(Payload):
@@ -120,7 +120,7 @@ class TestFeaturePayload(Payload):
     enable_default: bool | None = None
     enable_content: bool | None = None
     enable_visual: bool | None = None
-    user_stories: Listed[Annotated[TestUserStoryPayload, wrapped("path")]]
+    user_stories: Listed[Annotated[TestUserStoryPayload, wrapped("title")]]
     execution_status: str | None = None
     tester_count: Count | None = None
     bugs_found: Count | None = None
@@ -208,16 +208,21 @@ class TestPayload(Payload):
     def _one_of_two(cls, raw: Any) -> Any:
         if type(raw) is not dict:
             return raw
-        return {**raw, **{name: raw.get(first) or raw.get(name) for first, name in _TWINS}}
+        return {**raw, **{name: _either(raw, *twins) for name, twins in _TWINS.items()}}
 
 
-# What is read instead of a field, where there is something: the twins hold no HTML.
-_TWINS = (
-    ("goal_text", "goal"),
-    ("instructions_text", "instructions"),
-    ("out_of_scope_text", "out_of_scope"),
-    ("title", "title"),
-)
+# Fields that are sent under two names, the better one first: `…_text` holds no HTML.
+_TWINS = {
+    "title": ("title", "test_title"),
+    "goal": ("goal_text", "goal"),
+    "instructions": ("instructions_text", "instructions"),
+    "out_of_scope": ("out_of_scope_text", "out_of_scope"),
+}
+
+
+def _either(raw: Mapping[str, Any], better: str, other: str) -> Any:
+    value = raw.get(better)
+    return raw.get(other, value) if value is None or value == "" else value
 
 
 class PersonPayload(Payload):

@@ -184,10 +184,11 @@ def bugs_of(product: Product, facts: Facts, title: str, seed: int, anchor: datet
     if facts.start is None or facts.end is None or not facts.bugs:
         return []
     rng = chance(seed, Purpose.BUGS, facts.id)
-    lasted = (min(facts.end, anchor) - facts.start).total_seconds()
+    start = facts.start.astimezone(product.offset)
+    lasted = (min(facts.end, anchor) - start).total_seconds()
     # More at the beginning, when nobody has reported the obvious yet.
     moments = sorted(rng.random() ** 1.4 for _ in range(facts.bugs))
-    reported = [facts.start + timedelta(seconds=int(lasted * moment)) for moment in moments]
+    reported = [start + timedelta(seconds=int(lasted * moment)) for moment in moments]
     writer = BugWriter(product, facts, title, anchor, rng)
     ids = [Layout.bug_id(facts.id, turn) for turn in range(facts.bugs)]
     rows = [writer.bug(id_, instant) for id_, instant in zip(ids, reported, strict=True)]

@@ -13,7 +13,7 @@ They need no token: the sandbox listens on the loopback interface and holds inve
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from datetime import datetime
 from json import JSONDecodeError
 
@@ -25,6 +25,7 @@ from starlette.routing import Route
 from testio_mcp.sandbox.devices import Json
 from testio_mcp.sandbox.faults import Fault, Faults
 from testio_mcp.sandbox.ledger import Ledger
+from testio_mcp.sandbox.rounds import Round
 from testio_mcp.sandbox.world import World
 
 CHANGES: tuple[str, ...] = (
@@ -98,20 +99,16 @@ class Control:
         if change is None:
             raise HTTPException(404, f"One of {', '.join(CHANGES)}")
         arguments = await _arguments(request)
-        # The only parameter that JSON has no word for.
-        if "at" in arguments:
-            arguments["at"] = datetime.fromisoformat(arguments["at"])
         try:
+            # The only parameter that JSON has no word for.
+            if "at" in arguments:
+                arguments["at"] = datetime.fromisoformat(arguments["at"])
             result = change(**arguments)
-        except (TypeError, ValueError, LookupError) as problem:
+        except LookupError as problem:
+            raise HTTPException(404, str(problem)) from problem
+        except (TypeError, ValueError) as problem:
             raise HTTPException(400, str(problem)) from problem
-        return JSONResponse(
-            {
-                "result": asdict(result)
-                if is_dataclass(result) and not isinstance(result, type)
-                else result
-            }
-        )
+        return JSONResponse({"result": asdict(result) if isinstance(result, Round) else result})
 
 
 async def _arguments(request: Request) -> Json:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from testio_mcp.sandbox.catalogue import Feature, Product
 from testio_mcp.sandbox.devices import Json
 from testio_mcp.sandbox.figures import FeatureExecution, add_figures, executions
-from testio_mcp.sandbox.generated import Generated
+from testio_mcp.sandbox.generated import Generated, list_text
 from testio_mcp.sandbox.scale import FIRST_PRODUCT_ID, Scale
 from testio_mcp.sandbox.schedule import EXECUTED, Facts
 from testio_mcp.sandbox.tests import test_row, title_of
@@ -104,6 +104,13 @@ class Records:
         if test_id in self._overlay.touched_tests:
             return list(self.bugs_by_id(test_id).values())
         return () if test_id in self._overlay.deleted_tests else self._generated.bugs(test_id)
+
+    def bugs_text(self, test_id: int) -> str:
+        """As JSON, without brackets."""
+        overlay = self._overlay
+        if test_id in overlay.touched_tests or test_id in overlay.deleted_tests:
+            return list_text(self.bugs(test_id))
+        return self._generated.bugs_text(test_id)
 
     def bugs_by_id(self, test_id: int) -> dict[int, Json]:
         """By their true id, which a fault may have replaced in the bug itself."""

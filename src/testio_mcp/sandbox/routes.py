@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from json import JSONEncoder
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from testio_mcp.sandbox.faults import FaultKind, Suffered
+from testio_mcp.sandbox.generated import encode, list_text
 from testio_mcp.sandbox.paging import page_of, window
 from testio_mcp.sandbox.records import UnknownId
 from testio_mcp.sandbox.reviews import REJECT_REASONS
@@ -20,7 +20,6 @@ from testio_mcp.sandbox.selection import (
     BadFilter,
     ForeignId,
     executions_of_stories,
-    is_exported,
     tests_of_filters,
 )
 from testio_mcp.sandbox.world import World
@@ -28,7 +27,8 @@ from testio_mcp.sandbox.world import World
 # Where the faults that a request met are found in its scope.
 MET = "sandbox.met"
 
-_encode = JSONEncoder(separators=(",", ":")).encode
+# Other words are ignored, as all that TestIO does not know.
+EXPORT_STATUSES = frozenset({"exported", "not_exported"})
 
 
 def api_routes(world: World) -> Starlette:
@@ -89,16 +89,12 @@ class Answers:
         return answer({"exploratory_test": row})
 
     async def bugs(self, request: Request) -> Response:
-        query = request.query_params
-        wanted = query.get("export_status")
         parts = []
-        for turn, test_id in enumerate(tests_of_filters(self._world, query)):
-            rows = [bug for bug in self._world.bugs(test_id) if is_exported(bug, wanted)]
-            if rows:
-                parts.append(_encode(rows)[1:-1])
+        for turn, test_id in enumerate(tests_of_filters(self._world, request.query_params)):
+            parts.append(self._bugs_text(test_id, request.query_params.get("export_status")))
             if turn % TESTS_AT_ONCE == TESTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-        return _json(f'{{"bugs":[{",".join(parts)}]}}')
+        return _json(f'{{"bugs":[{",".join(filter(None, parts))}]}}')
 
     async def bug(self, request: Request) -> Response:
         return answer({"bug": self._world.bug_row(_own_id(request, FOREIGN_BUG_IDS))})
@@ -127,6 +123,13 @@ class Answers:
         rows, total = await executions_of_stories(self._world, story_ids, order, start, stop)
         return answer({"user_story_version_executions": rows, "meta": {"record_count": total}})
 
+    def _bugs_text(self, test_id: int, export_status: str | None) -> str:
+        if export_status not in EXPORT_STATUSES:
+            return self._world.bugs_text(test_id)
+        exported = export_status == "exported"
+        bugs = self._world.bugs(test_id)
+        return list_text([bug for bug in bugs if bool(bug.get("exported_at")) is exported])
+
     def _section(self, request: Request, section_id: int | None) -> int | None:
         """Refuses what needs a section and names none, or one of another product."""
         product = self._world.product(_own_product(request))
@@ -140,11 +143,11 @@ class Answers:
 
 
 def answer(content: Mapping[str, object]) -> Response:
-    return _json(_encode(content))
+    return _json(encode(content))
 
 
 def error(status: int, message: str) -> Response:
-    return Response(_encode({"error": message}), status, media_type="application/json")
+    return Response(encode({"error": message}), status, media_type="application/json")
 
 
 def _json(text: str) -> Response:

@@ -36,13 +36,6 @@ def tests_of_filters(records: Records, query: Mapping[str, str]) -> list[int]:
     return [test_id for test_id in first if all(test_id in other for other in others)]
 
 
-def is_exported(bug: Json, wanted: str | None) -> bool:
-    """Whether `export_status` lets a bug through; unknown words let all through."""
-    if wanted not in {"exported", "not_exported"}:
-        return True
-    return (bug.get("exported_at") is not None) is (wanted == "exported")
-
-
 def _ids(text: str) -> list[int]:
     try:
         return list(dict.fromkeys(int(part) for part in text.split(",") if part.strip()))

@@ -9,7 +9,10 @@ OFFSETS = tuple(
 
 def written(instant: datetime, offset: timezone = UTC, *, short: bool = False) -> str:
     """`short` writes UTC with a Z, as some deployments do."""
-    text = instant.astimezone(offset).isoformat(timespec="seconds")
+    # Converting is half of the cost, and bugs are written by the thousand.
+    if instant.tzinfo is not offset:
+        instant = instant.astimezone(offset)
+    text = instant.isoformat(timespec="seconds")
     return text.replace("+00:00", "Z") if short else text
 
 

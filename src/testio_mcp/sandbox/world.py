@@ -123,6 +123,8 @@ class World(Records):
 
         They happen at `at`, or at the anchor: pass the present to see them as new.
         """
+        if at is not None and at.tzinfo is None:
+            raise ValueError("at needs a time zone")
         self._now = at or self.anchor
         self._rounds += 1
         return play_round(self, self._rounds)
@@ -137,6 +139,7 @@ class World(Records):
 
     def poison_test(self, test_id: int, single_ok: bool = False) -> None:
         """Every page with this test answers 500, and so does the call for it alone."""
+        self._place(test_id)
         self._poisoned[test_id] = single_ok
 
     def heal_test(self, test_id: int) -> None:

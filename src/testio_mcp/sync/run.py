@@ -1,6 +1,7 @@
 """One sync from lock to record: what was asked, what came of it, what is missing."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,15 @@ _REFUSALS = (ApiUnauthorized, ConfigurationError)
 type NewContext = Callable[[SyncOptions, Tally], SyncContext]
 
 
+@dataclass(frozen=True)
+class Running:
+    """A sync at work, for whoever waits for it or shows how far it is."""
+
+    run_id: int
+    tally: Tally
+    done: anyio.Event = field(default_factory=anyio.Event)
+
+
 class Syncer:
     """Runs syncs of one cache file, one at a time in all processes together."""
 
@@ -39,15 +49,19 @@ class Syncer:
         new_context: NewContext,
     ) -> None:
         self.lock = lock
-        # What this process's own running sync has done so far; None while there is none.
-        self.tally: Tally | None = None
-        self.run_id: int | None = None
+        # This process's own running sync; None while there is none.
+        self.current: Running | None = None
         self._database = database
         self._condition = condition
         self._customer_id = customer_id
         self._new_context = new_context
 
-    async def run(self, options: SyncOptions, trigger: Trigger) -> int:
+    async def run(
+        self,
+        options: SyncOptions,
+        trigger: Trigger,
+        on_begun: Callable[[], None] = lambda: None,
+    ) -> int:
         """Sync to the end and return the id of the run's record.
 
         Raises SyncInProgress while another run holds the lock, and whatever ended this one
@@ -58,11 +72,13 @@ class Syncer:
         with self.lock.held():
             tally = Tally()
             run_id = await self._begin(options, trigger)
-            self.tally, self.run_id = tally, run_id
+            self.current = running = Running(run_id, tally)
+            on_begun()
             try:
                 await self._recorded(run_id, options, tally)
             finally:
-                self.tally = self.run_id = None
+                self.current = None
+                running.done.set()
             await self._database.checkpoint()
         return run_id
 

@@ -43,7 +43,6 @@ class Api(View):
 class CacheFile(View):
     path: str
     size_bytes: int | None
-    schema_revision: str | None
     rows: dict[str, int]
 
 

@@ -1,0 +1,138 @@
+"""What the server knows of itself: the one question that is answered whatever is wrong."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import anyio
+
+from testio_mcp.domain.freshness import Basis, State
+from testio_mcp.errors import TestIOMcpError
+from testio_mcp.settings import Settings
+from testio_mcp.views.base import Freshness
+from testio_mcp.views.syncs import (
+    Api,
+    CacheFile,
+    Diagnostics,
+    DiagnosticsAnswer,
+    KindFreshness,
+    UnknownValue,
+)
+
+if TYPE_CHECKING:
+    from testio_mcp.api.client import TestIOClient
+    from testio_mcp.repositories.syncs import SyncRepository
+    from testio_mcp.services.syncs import SyncService
+    from testio_mcp.sync.freshness import Condition, FreshnessReader
+
+API_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What needs a cache file that can be read."""
+
+    runs: SyncRepository
+    syncs: SyncService
+    freshness: FreshnessReader
+
+
+class DiagnosticsService:
+    def __init__(
+        self,
+        settings: Settings,
+        condition: Condition,
+        notes: tuple[list[str], list[str]],
+        client: TestIOClient | None,
+        cache: Cache | None,
+    ) -> None:
+        self._settings = settings
+        self._condition = condition
+        self._problems, self._warnings = notes
+        self._client = client
+        self._cache = cache
+
+    async def get(self) -> DiagnosticsAnswer:
+        reachable, latency, error = await self._ping()
+        settings, cache = self._settings, self._cache
+        problems = list(self._problems)
+        problems += [str(failure)] if (failure := self._condition.failure) else []
+        path = settings.database_path
+        size = await anyio.to_thread.run_sync(_size, path)
+        diagnostics = Diagnostics(
+            version=version("testio-mcp"),
+            python=platform.python_version(),
+            customer=settings.customer_name,
+            ready=cache is not None and not problems,
+            problems=list(dict.fromkeys(problems)),
+            warnings=self._warnings,
+            api=Api(
+                host=settings.host,
+                reachable=reachable,
+                latency_ms=latency,
+                requests_sent=self._client.requests_sent if self._client else 0,
+                requests_in_flight=self._client.requests_in_flight if self._client else 0,
+                last_error=error or (self._client.last_error if self._client else None),
+            ),
+            database=CacheFile(
+                path=_shown(path), size_bytes=size, rows=await cache.runs.rows() if cache else {}
+            ),
+            stamps=[KindFreshness(**row._mapping) for row in await cache.runs.stamps()]
+            if cache
+            else [],
+            syncs=await cache.syncs.history() if cache else [],
+            lock_holder=cache.syncs.lock_holder() if cache else None,
+            unknown_values=[
+                UnknownValue(field=field, value=value, count=count)
+                for field, value, count in await cache.runs.unknown_values()
+            ]
+            if cache
+            else [],
+            problematic_count=await cache.runs.problem_count() if cache else None,
+            settings=_visible(settings),
+        )
+        return DiagnosticsAnswer(diagnostics=diagnostics, freshness=await self._freshness())
+
+    async def _freshness(self) -> Freshness:
+        basis = Basis(bugs=True, features=True)
+        try:
+            if self._cache:
+                return await self._cache.freshness.of(basis, datetime.now(UTC))
+        except TestIOMcpError as error:
+            return Freshness(as_of=None, state=State.NEVER_SYNCED, reason=str(error))
+        reason = self._problems[0] if self._problems else None
+        return Freshness(as_of=None, state=State.NEVER_SYNCED, reason=reason)
+
+    async def _ping(self) -> tuple[bool | None, int | None, str | None]:
+        """Whether TestIO answers, in how many milliseconds, and what it said otherwise."""
+        if self._client is None or self._condition.blocked:
+            return None, None, None
+        began = monotonic()
+        with anyio.move_on_after(API_SECONDS):
+            try:
+                await self._client.user_facing().products()
+            except TestIOMcpError as error:
+                return False, None, str(error)
+            return True, round((monotonic() - began) * 1000), None
+        return False, None, f"TestIO did not answer within {API_SECONDS} s."
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.exists() else None
+
+
+def _shown(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+
+
+def _visible(settings: Settings) -> dict[str, str]:
+    """Settings that differ from their defaults; secrets only as present."""
+    changed = settings.model_dump(exclude_defaults=True)
+    return {f"TESTIO_{name.upper()}": str(value) for name, value in sorted(changed.items())}

@@ -1,0 +1,148 @@
+"""Builds services. Each one lives as long as the session it was built on."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from testio_mcp.api.client import TestIOClient
+from testio_mcp.database.engine import Database, ReadSession
+from testio_mcp.errors import TestIOMcpError
+from testio_mcp.repositories.bugs import BugRepository
+from testio_mcp.repositories.figures import FigureRepository
+from testio_mcp.repositories.products import ProductRepository
+from testio_mcp.repositories.syncs import SyncRepository
+from testio_mcp.repositories.tests import TestRepository
+from testio_mcp.services.bugs import BugService
+from testio_mcp.services.diagnostics import Cache, DiagnosticsService
+from testio_mcp.services.products import ProductService
+from testio_mcp.services.syncs import Spawn, SyncService
+from testio_mcp.services.tests import TestService
+from testio_mcp.settings import Settings
+from testio_mcp.sync.freshness import Condition, FreshnessReader, Rules
+from testio_mcp.sync.run import Syncer
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a service may be built from. Without a cache there is no session and no syncer."""
+
+    settings: Settings
+    condition: Condition
+    spawn: Spawn
+    # Problems and warnings found at start, in sentences.
+    notes: tuple[list[str], list[str]]
+    client: TestIOClient | None
+    optional_syncer: Syncer | None
+    optional_session: ReadSession | None
+    # Why there is no cache.
+    fault: TestIOMcpError | None = None
+
+    @property
+    def session(self) -> ReadSession:
+        if self.optional_session is None:
+            raise self.fault or LookupError("a service was built without a session")
+        return self.optional_session
+
+    @property
+    def syncer(self) -> Syncer:
+        if self.optional_syncer is None:
+            raise self.fault or LookupError("a service was built without a syncer")
+        return self.optional_syncer
+
+    @property
+    def freshness(self) -> FreshnessReader:
+        rules = Rules(
+            ttl=timedelta(seconds=self.settings.cache_ttl_seconds),
+            review=timedelta(days=self.settings.review_days),
+        )
+        return FreshnessReader(self.session, self.condition, rules)
+
+
+def _product_service(scope: Scope) -> ProductService:
+    return ProductService(
+        ProductRepository(scope.session),
+        FigureRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _test_service(scope: Scope) -> TestService:
+    return TestService(
+        TestRepository(scope.session),
+        BugRepository(scope.session),
+        ProductRepository(scope.session),
+        FigureRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _bug_service(scope: Scope) -> BugService:
+    return BugService(
+        BugRepository(scope.session),
+        TestRepository(scope.session),
+        ProductRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _sync_service(scope: Scope) -> SyncService:
+    return SyncService(scope.syncer, SyncRepository(scope.session), scope.freshness, scope.spawn)
+
+
+def _diagnostics_service(scope: Scope) -> DiagnosticsService:
+    cache = None
+    if scope.fault is None:
+        cache = Cache(SyncRepository(scope.session), _sync_service(scope), scope.freshness)
+    return DiagnosticsService(scope.settings, scope.condition, scope.notes, scope.client, cache)
+
+
+FACTORIES: Mapping[type, Callable[[Scope], Any]] = {
+    ProductService: _product_service,
+    TestService: _test_service,
+    BugService: _bug_service,
+    SyncService: _sync_service,
+    DiagnosticsService: _diagnostics_service,
+}
+
+
+class ServiceRegistry:
+    """Opens services, each on a session of its own."""
+
+    def __init__(self, scope: Scope, database: Database | None) -> None:
+        self._scope = scope
+        self._database = database
+
+    def check(self, services: Iterable[type]) -> None:
+        """Raise LookupError for a service that is not registered or lacks what it is built from.
+
+        Each is built once on a session that never connects.
+        """
+        unbound = replace(self._scope, optional_session=ReadSession(AsyncSession()))
+        for service in services:
+            if service not in FACTORIES:
+                raise LookupError(f"{service.__name__} is not registered in FACTORIES")
+            try:
+                FACTORIES[service](unbound)
+            except TestIOMcpError:
+                continue
+            except (TypeError, AttributeError) as error:
+                raise LookupError(f"{service.__name__} cannot be built: {error}") from error
+
+    @asynccontextmanager
+    async def open[S](self, service: type[S]) -> AsyncIterator[S]:
+        """A service whose session is closed afterwards, also when the caller is cancelled.
+
+        Raises what keeps the cache closed, except for diagnostics.
+        """
+        if self._database is None:
+            yield FACTORIES[service](self._scope)
+            return
+        async with self._database.read() as session:
+            yield FACTORIES[service](replace(self._scope, optional_session=session))
