@@ -26,8 +26,10 @@ def _utc(value: datetime) -> datetime:
 
 
 def _dated(value: Any) -> Any:
+    if type(value) is not str or (value and " " not in value):
+        return value
     # Rails prints "2026-10-05 12:00:00 UTC" where a field bypasses its JSON encoder.
-    return value.replace(" UTC", "Z").replace(" +", "+") or None if type(value) is str else value
+    return value.replace(" UTC", "Z").replace(" +", "+").replace(" -", "-") or None
 
 
 def _listed(value: Any) -> Any:
@@ -60,7 +62,7 @@ T = TypeVar("T")
 Id = Annotated[int, Field(strict=True, ge=0, le=MAX_ID)]
 # A word that an item cannot do without; elsewhere numbers pass as text.
 Word = Annotated[str, Field(strict=True)]
-Count = Annotated[int, Field(le=MAX_ID)]
+Count = Annotated[int, Field(ge=0, le=MAX_ID)]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value is None else value)]
 Name = Annotated[str | None, BeforeValidator(_named)]
 Instant = Annotated[

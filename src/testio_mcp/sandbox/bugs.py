@@ -131,7 +131,7 @@ class BugWriter:
 
     def _feature_weight(self, title: str) -> float:
         if self._facts.plot is Plot.REGRESSION and title == BROKEN_FEATURE:
-            return 8
+            return 10
         return 1.5 if title == FRAGILE_FEATURE else 1
 
     def _severity(self, title: str) -> str:
@@ -156,7 +156,7 @@ class BugWriter:
 
     def _rejection(self, author: str) -> float:
         if self._facts.plot is Plot.REGRESSION:
-            return 0.03
+            return 0.02
         return NOISY_REJECTION if author == NOISY_TESTER else self._product.rejection
 
     def _device(self) -> Json:

@@ -92,7 +92,9 @@ def _analytics(every: list[FeatureExecution], bugs: Collection[Json]) -> Json:
     features = [execution.own for execution in every]
     stories = [own for execution in every for _, own in execution.stories]
     authors = {str(bug.get("author")) for bug in bugs}
-    devices = {str(device) for bug in bugs for device in bug.get("devices") or ()}
+    # A fault may have put anything in the place of the list.
+    lists = [bug["devices"] for bug in bugs if isinstance(bug.get("devices"), list)]
+    devices = {str(device) for found in lists for device in found}
     return {
         "testers_count": max([len(authors), *(own.testers for own in features)]),
         "devices_count": len(devices),

@@ -29,7 +29,7 @@ INJECTION = (
 # In order: low, high, critical, visual, content, custom.
 SEVERITIES = ("low", "high", "critical", "visual", "content", "custom")
 USUAL = (0.34, 0.21, 0.08, 0.18, 0.13, 0.06)
-AFTER_RELEASE = (0.08, 0.30, 0.50, 0.07, 0.03, 0.02)
+AFTER_RELEASE = (0.06, 0.22, 0.64, 0.04, 0.02, 0.02)
 FRAGILE = (0.15, 0.25, 0.45, 0.07, 0.04, 0.04)
 
 

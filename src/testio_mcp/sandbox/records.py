@@ -56,10 +56,10 @@ class Records:
     def product_ids(self) -> list[int]:
         return [FIRST_PRODUCT_ID + index for index in range(self._layout.products)]
 
-    def test_ids(self, product_id: int) -> Sequence[int]:
+    def test_ids(self, product_id: int) -> list[int]:
         """Newest first, by end; tests without an end before all others."""
         index = self._index(product_id)
-        return self._overlay.order.get(index, self._layout.test_ids(index))
+        return list(self._overlay.order.get(index, self._layout.test_ids(index)))
 
     def bug_ids(self, test_id: int) -> list[int]:
         return list(self.bugs_by_id(test_id))

@@ -40,7 +40,7 @@ def _work_goes_on(world: World, number: int, result: Round) -> None:
     running = _found(world, "running")
     for test_id in rng.sample(running, min(2, len(running))):
         result.bugs_added += [world.add_bug(test_id) for _ in range(2)]
-    product_id = world.product_ids()[number % 3]
+    product_id = world.product_ids()[(number - 1) % 3]
     first, *_ = world.features(product_id)
     test_id = world.add_test(product_id, title=f"Hotfix check {number}: {first.title}")
     result.tests_added.append(test_id)

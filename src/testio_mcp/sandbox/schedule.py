@@ -127,12 +127,13 @@ class Schedule:
     def _bugs(self, status: str, past: int, plot: Plot | None, rng: Random) -> int:
         if status not in EXECUTED:
             return 0
+        if plot is Plot.REGRESSION:
+            much = self._usual_bugs * _REGRESSION_FACTOR * (0.9 + 0.2 * rng.random())
+            return min(round(much), BUG_IDS_PER_TEST - 1)
         usual = self._usual_bugs * (0.35 + 1.3 * rng.random())
         if status == "running":
             return max(3, round(usual * _RUNNING_SHARE))
-        if plot is Plot.REGRESSION:
-            usual *= _REGRESSION_FACTOR
-        elif past < _RECENT:
+        if past < _RECENT:
             return max(3, round(usual))
         return 0 if happens(_EMPTY_SHARE, rng) else min(round(usual), BUG_IDS_PER_TEST - 1)
 

@@ -34,7 +34,7 @@ _OUT_OF_SCOPE = (
     None,
 )
 # How many tests ago, in a product.
-_BEFORE_RENAMING, _NUMBERED_RELEASES, _BEFORE_REVIEWS = 30, 80, 200
+_BEFORE_RENAMING, _BEFORE_REVIEWS = 30, 200
 _KINDS = {"rapid": "Rapid test", "usability": "Usability", "external": "Guided session"}
 
 
@@ -42,10 +42,7 @@ def title_of(product: Product, facts: Facts) -> str:
     first, second = (feature.title for feature in facts.features[:2])
     if facts.plot is Plot.REGRESSION:
         return f"Regression after release {RELEASE}: {first} and {second}"
-    release = (
-        f"{8 - facts.past // 12}.{facts.id % 10}" if facts.past < _NUMBERED_RELEASES else "beta"
-    )
-    number = facts.id % 4
+    release = f"{facts.end:%y.%m}" if facts.end else "beta"
     kind = _KINDS.get(facts.testing_type or "")
     if kind:
         return f"{kind}: {first}"
@@ -54,17 +51,17 @@ def title_of(product: Product, facts: Facts) -> str:
         f"{product.name} {release}: {first}",
         f"{first} on new devices",
         f"Before release {release}: {first}, {second}",
-    )[number]
+    )[facts.past % 4]
 
 
 def test_row(product: Product, facts: Facts, seed: int, *, expanded: bool) -> Json:
     """As in a list; the single-test call adds figures to it (figures.py)."""
     rng = chance(seed, Purpose.TEST, facts.id)
     offset = one_of(OFFSETS, rng) if happens(0.2, rng) else product.offset
-    short = facts.id % 4 == 0
+    short = falls_on(facts.past, 0, of=4)
     row: Json = {
         "id": facts.id,
-        **_titles(facts.id, title_of(product, facts)),
+        **_titles(facts.past, title_of(product, facts)),
         "status": facts.status,
         "review_status": _review_status(facts),
         "testing_type": facts.testing_type,
@@ -82,18 +79,18 @@ def test_row(product: Product, facts: Facts, seed: int, *, expanded: bool) -> Js
         "requirements": REQUIREMENTS[product.type],
         "test_environment": _environment(product, facts.id),
         "attachments": _attachments(facts.id),
-        "demo": facts.id % 50 == 0,
+        "demo": falls_on(facts.past, 17, of=50),
     }
     if facts.section:
         row["section"] = facts.section.row()
     return row
 
 
-def _titles(test_id: int, title: str) -> Json:
+def _titles(number: int, title: str) -> Json:
     """Deployments differ: `title`, `test_title`, or both."""
     both = {"title": title, "test_title": title}
     usual = {"title": title}
-    return (usual, {"test_title": title}, both, usual, usual)[test_id % 5]
+    return (usual, {"test_title": title}, both, usual, usual)[number % 5]
 
 
 def _review_status(facts: Facts) -> str | None:

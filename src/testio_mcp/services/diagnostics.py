@@ -47,12 +47,14 @@ class DiagnosticsService:
     def __init__(
         self,
         settings: Settings,
+        host: str,
         condition: Condition,
         notes: tuple[list[str], list[str]],
         client: TestIOClient | None,
         cache: Cache | None,
     ) -> None:
         self._settings = settings
+        self._host = host
         self._condition = condition
         self._problems, self._warnings = notes
         self._client = client
@@ -73,7 +75,7 @@ class DiagnosticsService:
             problems=list(dict.fromkeys(problems)),
             warnings=self._warnings,
             api=Api(
-                host=settings.host,
+                host=self._host,
                 reachable=reachable,
                 latency_ms=latency,
                 requests_sent=self._client.requests_sent if self._client else 0,

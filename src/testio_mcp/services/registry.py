@@ -31,6 +31,8 @@ class Scope:
     """What a service may be built from. Without a cache there is no session and no syncer."""
 
     settings: Settings
+    # What the cache remembers of where its data comes from.
+    host: str
     condition: Condition
     spawn: Spawn
     # Problems and warnings found at start, in sentences.
@@ -100,7 +102,9 @@ def _diagnostics_service(scope: Scope) -> DiagnosticsService:
     cache = None
     if scope.fault is None:
         cache = Cache(SyncRepository(scope.session), _sync_service(scope), scope.freshness)
-    return DiagnosticsService(scope.settings, scope.condition, scope.notes, scope.client, cache)
+    return DiagnosticsService(
+        scope.settings, scope.host, scope.condition, scope.notes, scope.client, cache
+    )
 
 
 FACTORIES: Mapping[type, Callable[[Scope], Any]] = {

@@ -1,0 +1,272 @@
+"""Composition root: everything with a lifetime is opened and closed here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlmodel import col
+
+from testio_mcp.api.client import TestIOClient
+from testio_mcp.database.engine import Database, fetch
+from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside, shown
+from testio_mcp.domain.periods import parse_period
+from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
+from testio_mcp.errors import ConfigurationError, DatabaseError, InvalidRequest, TestIOMcpError
+from testio_mcp.sandbox import serving
+from testio_mcp.sandbox.demo import Demo
+from testio_mcp.services.registry import Scope, ServiceRegistry
+from testio_mcp.settings import Loaded, Settings
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.freshness import Condition
+from testio_mcp.sync.lock import SyncLock
+from testio_mcp.sync.run import Syncer
+from testio_mcp.sync.scheduler import cycle, keep_fresh
+from testio_mcp.tables import Customer, fence
+
+# Slots that background work leaves to people, where there are people.
+RESERVED_REQUESTS = 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the data comes from."""
+
+    base_url: str
+    token: SecretStr | None
+    # What the cache file remembers of it.
+    host: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Source":
+        return cls(str(settings.customer_api_base_url), settings.customer_api_token, settings.host)
+
+
+class Background:
+    """Work that outlives the call it was started by, and ends with the app."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[None], anyio.CancelScope] = {}
+
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        scope = anyio.CancelScope()
+
+        async def cancellable() -> None:
+            with scope:
+                await work()
+
+        task = asyncio.create_task(cancellable())
+        self._tasks[task] = scope
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def close(self) -> None:
+        """Cancel what still works; a write that has begun is finished first."""
+        # A task's own cancel() would not stop at the shield around a write.
+        for scope in self._tasks.values():
+            scope.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class App:
+    settings: Settings
+    services: ServiceRegistry
+    condition: Condition
+    background: Background
+    # None where there is no cache file that can be used.
+    syncer: Syncer | None
+    demo: Demo | None = None
+
+    def options(
+        self, product_ids: tuple[int, ...] = (), since: str | None = None, force: bool = False
+    ) -> SyncOptions:
+        """What to sync, within what the settings allow; raises InvalidRequest beyond that."""
+        allowed = self.settings.product_ids
+        outside = [str(id) for id in product_ids if allowed and id not in allowed]
+        if outside:
+            raise InvalidRequest(
+                f"Product {', '.join(outside)} is outside TESTIO_PRODUCT_IDS.",
+                hint=f"Allowed are {', '.join(map(str, allowed))}.",
+            )
+        text = since or self.settings.sync_since
+        start = None
+        if text:
+            start = parse_period(text, now=datetime.now(UTC), zone=self.settings.zone).start
+        return SyncOptions(product_ids or allowed, start, force)
+
+    def start_keeping_fresh(self) -> None:
+        """Sync in the background, now and after each interval, until the app is closed."""
+        interval = timedelta(seconds=self.settings.refresh_interval_seconds)
+        if self.syncer and not self.condition.blocked and interval:
+            syncer = self.syncer
+            self.background.spawn(
+                lambda: keep_fresh(lambda: self._cycle(syncer, interval), interval)
+            )
+
+    async def _cycle(self, syncer: Syncer, interval: timedelta) -> timedelta:
+        pause = await cycle(syncer, self.options(), interval)
+        if self.demo and self.demo.move_on():
+            await syncer.run(self.options(), Trigger.BACKGROUND)
+        return pause
+
+
+@asynccontextmanager
+async def open_app(
+    loaded: Loaded, source: Source | None = None, *, reserved: int = 0
+) -> AsyncIterator[App]:
+    """Everything a command or the server needs, whatever is wrong with settings or cache.
+
+    What is wrong is said by the services: with a cache they answer from it, without one they
+    raise what to do.
+    """
+    settings = loaded.settings
+    source = source or Source.of(settings)
+    condition = Condition(blocked=_blocked(loaded, source))
+    problems, warnings = list(loaded.problems), list(loaded.warnings)
+    async with AsyncExitStack() as stack:
+        client = _client(settings, source, reserved)
+        if client:
+            await stack.enter_async_context(client)
+        database, fault, syncer = None, None, None
+        try:
+            warnings += await anyio.to_thread.run_sync(_prepare, settings)
+            database = await _opened(settings, source)
+            stack.push_async_callback(database.close)
+            syncer = _syncer(settings, source, database, client, condition)
+        except TestIOMcpError as error:
+            fault = error
+            problems.append(str(error))
+        background = Background()
+        stack.push_async_callback(background.close)
+        scope = Scope(
+            settings=settings,
+            host=source.host,
+            condition=condition,
+            spawn=background.spawn,
+            notes=(problems, warnings),
+            client=client,
+            optional_syncer=syncer,
+            optional_session=None,
+            fault=fault,
+        )
+        services = ServiceRegistry(scope, database)
+        yield App(settings, services, condition, background, syncer)
+
+
+@asynccontextmanager
+async def open_demo(loaded: Loaded) -> AsyncIterator[App]:
+    """The app over invented data, in a cache of its own; needs no token and no network."""
+    settings = loaded.settings
+    home = settings.home / "demo"
+    # Built from defaults alone: the demo must work whatever the settings say.
+    settings = Settings.model_construct(home=home, timezone=settings.timezone)
+    demo = await anyio.to_thread.run_sync(Demo, home, datetime.now(UTC))
+    try:
+        async with serving(demo.sandbox) as base_url:
+            source = Source(base_url, SecretStr(demo.sandbox.token), demo.sandbox.host_name)
+            calm = Loaded(settings, [], [])
+            async with open_app(calm, source, reserved=RESERVED_REQUESTS) as app:
+                yield replace(app, demo=demo)
+    finally:
+        demo.close()
+
+
+def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
+    """What only a person can mend; nothing is asked of TestIO until then."""
+    settings = loaded.settings
+    if loaded.problems:
+        return ConfigurationError(" ".join(loaded.problems))
+    if settings.sync_since:
+        try:
+            parse_period(settings.sync_since, now=datetime.now(UTC), zone=settings.zone)
+        except InvalidRequest as error:
+            return ConfigurationError(f"TESTIO_SYNC_SINCE is not valid: {error.message}")
+    if source.token is None:
+        return ConfigurationError(
+            "No TestIO token is set.",
+            hint="Set TESTIO_CUSTOMER_API_TOKEN in the configuration of your MCP client or in "
+            f"{shown(settings.home / '.env')}. The demo needs none: testio-mcp demo",
+        )
+    return None
+
+
+def _client(settings: Settings, source: Source, reserved: int) -> TestIOClient | None:
+    if source.token is None:
+        return None
+    return TestIOClient(
+        source.base_url,
+        source.token,
+        timeout=settings.http_timeout,
+        max_concurrent=settings.max_concurrent_requests,
+        reserved=min(reserved, settings.max_concurrent_requests - 1),
+    )
+
+
+def _prepare(settings: Settings) -> list[str]:
+    """Create or upgrade the cache file; a damaged one is moved aside and said so."""
+    path = settings.database_path
+    try:
+        migrate(path, lock_timeout=settings.lock_timeout)
+    except DatabaseDamaged:
+        with SyncLock(path).held():
+            moved = move_aside(path, now=datetime.now(UTC))
+        migrate(path, lock_timeout=settings.lock_timeout)
+        return [f"The cache file was damaged; it was moved to {shown(moved)} and is built anew."]
+    return []
+
+
+async def _opened(settings: Settings, source: Source) -> Database:
+    """The cache, if it is this customer's."""
+    database = Database(settings.database_path, fence(settings.customer_id, settings.product_ids))
+    try:
+        async with database.read() as session:
+            rows = await fetch(session, select(col(Customer.id), col(Customer.host)))
+        for id, host in rows:
+            _refuse_another(settings, source, id, host)
+    except TestIOMcpError:
+        await database.close()
+        raise
+    return database
+
+
+def _refuse_another(settings: Settings, source: Source, id: int, host: str) -> None:
+    path = shown(settings.database_path)
+    if id != settings.customer_id:
+        raise ConfigurationError(
+            f"The cache {path} belongs to customer {id}, not {settings.customer_id}.",
+            hint=f"Set TESTIO_CUSTOMER_ID={id}, or TESTIO_DB_PATH to another file.",
+        )
+    if host != source.host:
+        raise ConfigurationError(
+            f"The cache {path} holds data of {host}, not of {source.host}.",
+            hint="Set TESTIO_CUSTOMER_API_BASE_URL back, or TESTIO_DB_PATH to another file.",
+        )
+
+
+def _syncer(
+    settings: Settings,
+    source: Source,
+    database: Database,
+    client: TestIOClient | None,
+    condition: Condition,
+) -> Syncer:
+    def new_context(options: SyncOptions, tally: Tally) -> SyncContext:
+        if client is None:
+            raise condition.blocked or DatabaseError("There is nothing to sync from.")
+        return SyncContext(
+            client=client,
+            database=database,
+            customer_id=settings.customer_id,
+            host=source.host,
+            options=options,
+            tally=tally,
+            review=timedelta(days=settings.review_days),
+        )
+
+    lock = SyncLock(settings.database_path)
+    return Syncer(database, lock, condition, settings.customer_id, new_context)

@@ -1,0 +1,78 @@
+"""The `testio-mcp` command: answers about TestIO's crowd tests, from a local copy."""
+
+import argparse
+import gc
+import importlib
+import sys
+from collections.abc import Collection
+from importlib.metadata import version
+from pathlib import Path
+
+from testio_mcp.cli.exit_codes import ExitCode, exit_code
+from testio_mcp.errors import TestIOMcpError
+
+# Each is a module here, imported only when asked for: a client waits for `serve` to start.
+COMMANDS = {
+    "serve": "serve MCP tools over stdio, for a client to start (the default)",
+    "sync": "bring the local copy up to date with TestIO",
+    "demo": "sync invented data, ask five questions, show how to connect a client",
+    "sandbox": "serve an imitation TestIO API with invented data",
+}
+DEFAULT = "serve"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Expected errors are a line on stderr and an exit code; anything else is a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = next((word for word in arguments if word in COMMANDS), None)
+    if chosen is None and not {"-h", "--help", "--version"} & set(arguments):
+        chosen, arguments = DEFAULT, [*arguments, DEFAULT]
+    # Nothing that is imported is garbage, and looking for it takes a fifth of the start.
+    gc.disable()
+    options = build_parser({chosen or ""}).parse_args(arguments)
+    gc.freeze()
+    gc.enable()
+    try:
+        return int(options.run(options))
+    except TestIOMcpError as error:
+        print(f"testio-mcp: {error}", file=sys.stderr)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        print("testio-mcp: Interrupted.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+
+
+def build_parser(complete: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser; only the commands named in `complete` know their arguments."""
+    parser = argparse.ArgumentParser(prog="testio-mcp", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('testio-mcp')}")
+    _add_global_options(parser, env_file=None, verbose=False, quiet=False)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose)
+        # Also behind the command, where people look for them; unset they change nothing.
+        unset = argparse.SUPPRESS
+        _add_global_options(command, env_file=unset, verbose=unset, quiet=unset)
+        if name in complete:
+            module = importlib.import_module(f"{__name__}.{name}")
+            command.description = module.__doc__
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def _add_global_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
+    options = parser.add_argument_group("global options")
+    options.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        default=defaults["env_file"],
+        help="read settings from this file too",
+    )
+    options.add_argument(
+        "--verbose", action="store_true", default=defaults["verbose"], help="log everything"
+    )
+    options.add_argument(
+        "--quiet", action="store_true", default=defaults["quiet"], help="show errors only"
+    )

@@ -1,0 +1,124 @@
+"""See it work: sync invented data, ask five questions, show how to connect a client.
+
+Needs no token and no network, and leaves nothing running.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from testio_mcp.app import App, open_demo
+from testio_mcp.cli.exit_codes import ExitCode
+from testio_mcp.cli.output import NOTES, log_to
+from testio_mcp.cli.progress import sync_with_progress
+from testio_mcp.settings import Loaded, load_settings
+
+RESULTS = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person asks, and the call a model makes of it; ids come from earlier answers."""
+
+    words: str
+    tool: str
+    arguments: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+QUESTIONS = (
+    Question("What runs right now?", "list_tests", lambda _: {"statuses": ["running"]}),
+    Question(
+        "How is the first of them going?",
+        "get_test_summary",
+        lambda seen: {"test_id": seen["list_tests"]["items"][0]["id"]},
+    ),
+    Question(
+        "Which critical bugs are still open?",
+        "list_bugs",
+        lambda _: {"statuses": ["open"], "severities": ["critical"], "page_size": 5},
+    ),
+    Question("Which products are tested, and how much?", "list_products", lambda _: {}),
+    Question(
+        "Are the figures current, and is anything missing?", "get_server_diagnostics", lambda _: {}
+    ),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The demo has none of its own."""
+
+
+def run(options: argparse.Namespace) -> int:
+    loaded = load_settings(options.env_file)
+    log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
+    asyncio.run(_demo(loaded, options))
+    return ExitCode.OK
+
+
+async def _demo(loaded: Loaded, options: argparse.Namespace) -> None:
+    async with open_demo(loaded) as app:
+        await _synced(app, lambda: _sync(app, quiet=options.quiet))
+    await _ask(options)
+    _show_configuration()
+
+
+async def _synced(app: App, sync: Callable[[], Awaitable[object]]) -> None:
+    NOTES.print("Syncing invented data into a cache of its own.")
+    await sync()
+    if app.demo and app.demo.move_on():
+        NOTES.print("An hour later: syncing what has changed.")
+        await sync()
+
+
+async def _sync(app: App, *, quiet: bool) -> None:
+    await sync_with_progress(app, app.options(), quiet=quiet)
+
+
+async def _ask(options: argparse.Namespace) -> None:
+    """Put the questions to the server that a client would start."""
+    arguments = ["-m", "testio_mcp", "serve", "--demo", "--quiet"]
+    if options.env_file:
+        arguments += ["--env-file", str(options.env_file)]
+    transport = StdioTransport(sys.executable, arguments, env=dict(os.environ))
+    seen: dict[str, Any] = {}
+    async with Client(transport) as client:
+        for question in QUESTIONS:
+            call = question.arguments(seen)
+            answer = await client.call_tool(question.tool, call)
+            seen[question.tool] = answer.structured_content
+            RESULTS.print()
+            RESULTS.print(f"[bold]{question.words}[/bold]")
+            RESULTS.print(f"  {question.tool}({json.dumps(call)})", style="dim", markup=False)
+            RESULTS.print(Panel(Markdown(answer.content[0].text)))
+
+
+def _show_configuration() -> None:
+    """What to paste into Claude Desktop's configuration, for the demo and for real data."""
+    RESULTS.print("\n[bold]To ask this in Claude Desktop[/bold]")
+    RESULTS.print("Settings > Developer > Edit Config, then restart it. With this demo:\n")
+    RESULTS.print(Syntax(_configuration(["serve", "--demo"], {}), "json", word_wrap=True))
+    RESULTS.print("\nWith your own data (the token is in TestIO under Integrations > API):\n")
+    token = {"TESTIO_CUSTOMER_API_TOKEN": "your token"}
+    RESULTS.print(Syntax(_configuration(["serve"], token), "json", word_wrap=True))
+
+
+def _configuration(arguments: list[str], environment: dict[str, str]) -> str:
+    server: dict[str, Any] = {
+        "command": sys.executable,
+        "args": ["-m", "testio_mcp", *arguments],
+    }
+    if environment:
+        server["env"] = environment
+    return json.dumps({"mcpServers": {"testio": server}}, indent=2, ensure_ascii=False)

@@ -1,0 +1,62 @@
+"""Results on stdout, everything else on stderr; plain text when nobody watches."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from testio_mcp.settings import Settings
+
+NOTES = Console(stderr=True, highlight=False)
+
+
+def show(text: str, data: Any, *, as_json: bool) -> None:
+    """Print a result: JSON, or its Markdown, drawn when stdout is a terminal."""
+    if as_json:
+        print(json.dumps(data, ensure_ascii=False, indent=2))
+    elif sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        print(text)
+
+
+def log_to(settings: Settings, *, verbose: bool, quiet: bool) -> None:
+    """Send the log of this program to stderr or its file, without the token."""
+    level = "DEBUG" if verbose else "ERROR" if quiet else settings.log_level.upper()
+    handler: logging.Handler = logging.StreamHandler()
+    if settings.log_file:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _private(settings.log_file)
+        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
+    token = settings.customer_api_token
+    handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Their debug lines hold requests with all their headers.
+    for chatty in ("httpcore", "httpx", "hpack", "aiosqlite", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _Redacting(logging.Filter):
+    """Takes the token out of every message, wherever it may have come from."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._token and record.exc_info:
+            formatter = logging.Formatter()
+            record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")
+        message = record.getMessage()
+        if self._token and self._token in message:
+            record.msg, record.args = message.replace(self._token, "***"), None
+        return True
+
+
+def _private(file: Path) -> None:
+    file.touch(mode=0o600, exist_ok=True)

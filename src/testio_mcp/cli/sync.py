@@ -1,0 +1,65 @@
+"""Bring the local copy up to date with TestIO.
+
+What was read before an interruption is kept.
+"""
+
+import argparse
+import asyncio
+
+from testio_mcp.app import open_app
+from testio_mcp.cli.exit_codes import ExitCode
+from testio_mcp.cli.output import log_to, show
+from testio_mcp.cli.progress import sync_with_progress
+from testio_mcp.errors import ConfigurationError
+from testio_mcp.rendering.syncs import sync_report, sync_status
+from testio_mcp.services.syncs import SyncService
+from testio_mcp.settings import Loaded, load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--product-ids", type=_ids, default=(), metavar="1,2", help="only these products"
+    )
+    parser.add_argument(
+        "--since", metavar="PERIOD", help='only tests that ended in or since it: "last 3 months"'
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="read the bugs of finished tests again too"
+    )
+    parser.add_argument("--status", action="store_true", help="show the last syncs and stop")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    loaded = load_settings(options.env_file)
+    log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
+    if loaded.problems:
+        raise ConfigurationError(" ".join(loaded.problems))
+    return asyncio.run(_status(loaded, options) if options.status else _sync(loaded, options))
+
+
+async def _sync(loaded: Loaded, options: argparse.Namespace) -> int:
+    async with open_app(loaded) as app:
+        wanted = app.options(options.product_ids, options.since, options.force)
+        report = await sync_with_progress(app, wanted, quiet=options.quiet or options.json)
+    text = sync_report(report, loaded.settings.zone)
+    show(text, {"sync": report.model_dump(mode="json")}, as_json=options.json)
+    return ExitCode.INCOMPLETE if report.incomplete else ExitCode.OK
+
+
+async def _status(loaded: Loaded, options: argparse.Namespace) -> int:
+    async with open_app(loaded) as app, app.services.open(SyncService) as syncs:
+        runs, holder = await syncs.history(), syncs.lock_holder()
+    data = {
+        "syncs": [run.model_dump(mode="json") for run in runs],
+        "lock_holder": holder.model_dump(mode="json") if holder else None,
+    }
+    show(sync_status(runs, holder, loaded.settings.zone), data, as_json=options.json)
+    return ExitCode.OK
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 1,2") from None

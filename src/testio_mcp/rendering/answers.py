@@ -1,0 +1,65 @@
+"""What every text has: how a list is cut, which period it covers, how current it is."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from testio_mcp.domain.freshness import State
+from testio_mcp.rendering.markdown import ago, count, inline, moment
+from testio_mcp.views.base import Freshness, Page, ResolvedPeriod
+
+BY = {"end_at": "by test end", "reported_at": "by report"}
+
+
+def paragraphs(*parts: str | None) -> str:
+    """The parts that say something, an empty line between them."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def heading(page: Page[Any], noun: str) -> str:
+    """How many there are and which of them follow."""
+    plural = noun if page.total == 1 else f"{noun}s"
+    if page.total == 0:
+        return f"No {noun}s match."
+    if page.returned == page.total:
+        return f"**{count(page.total)} {plural}**"
+    first = (page.page - 1) * page.page_size + 1
+    if page.returned == 0:
+        pages = -(-page.total // page.page_size)
+        return f"**{count(page.total)} {plural}**, but page {page.page} is after the last, {pages}."
+    return f"**{count(page.total)} {plural}**, of which {first} to {first + page.returned - 1}"
+
+
+def footer(page: Page[Any], zone: ZoneInfo) -> str:
+    """What was left out, the period, the notes and the freshness."""
+    more = None
+    if page.has_more:
+        left = page.total - (page.page - 1) * page.page_size - page.returned
+        more = f"{count(left)} more: ask for page {page.page + 1}."
+    return paragraphs(
+        more, period_line(page.period, zone), *map(inline, page.notes), as_of(page.freshness, zone)
+    )
+
+
+def period_line(period: ResolvedPeriod | None, zone: ZoneInfo) -> str | None:
+    """The resolved bounds and by which time they were taken."""
+    if period is None:
+        return None
+    start, end = moment(period.start, zone), moment(period.end, zone)
+    words = {(True, True): f"{start} to before {end}", (True, False): f"since {start}"}
+    words |= {(False, True): f"before {end}", (False, False): "all time"}
+    bounds = words[period.start is not None, period.end is not None]
+    return f"Period: {bounds}, {BY.get(period.by, period.by)}."
+
+
+def as_of(freshness: Freshness, zone: ZoneInfo) -> str:
+    """How current an answer is and what it lacks, in words; the last lines of every text."""
+    lines = [f"Incomplete: {inline(line)}" for line in freshness.incomplete]
+    if freshness.state is State.NEVER_SYNCED or freshness.as_of is None:
+        reason = inline(freshness.reason or "The first sync has not run yet.")
+        return "\n".join([*lines, f"Not synced yet. {reason}"])
+    age = ago(datetime.now(UTC) - freshness.as_of)
+    state = "" if freshness.state is State.FRESH else f" {freshness.state.value.capitalize()}"
+    reason = f": {inline(freshness.reason)}" if freshness.reason else "."
+    lines.append(f"As of {moment(freshness.as_of, zone)} ({age}).{state and state + reason}")
+    return "\n".join(lines)

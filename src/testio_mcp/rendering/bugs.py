@@ -1,0 +1,145 @@
+"""Bugs as text."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
+from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, quoted, rate, table
+from testio_mcp.views.base import Page
+from testio_mcp.views.bugs import BugAnswer, BugDetail, BugFigures, BugSummary, Device
+
+UNKNOWN = "not synced yet"
+
+
+def bug_page(page: Page[BugSummary], zone: ZoneInfo) -> str:
+    return paragraphs(heading(page, "bug"), bug_table(page.items, zone), footer(page, zone))
+
+
+def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool = False) -> str:
+    """A row a bug; inside one test without the columns that are the same in each row."""
+    headers = ["id", "severity", "status", "title", "known", "feature", "reporter"]
+    headers += [f"reported ({zone.key})", "age", "auto-accepted in"]
+    if not within_test:
+        headers += ["product", "test"]
+    rows = []
+    for bug in bugs:
+        row = [
+            str(bug.id),
+            bug.severity,
+            bug.status,
+            bug.title,
+            "yes" if bug.known else None,
+            bug.feature,
+            bug.reporter,
+            date(bug.reported_at, zone),
+            None if bug.age_days is None else f"{bug.age_days} d",
+            _due(bug.days_to_auto_acceptance),
+        ]
+        if not within_test:
+            row += [f"{bug.product} ({bug.product_id})", f"{bug.test} ({bug.test_id})"]
+        rows.append(row)
+    return table(headers, rows)
+
+
+def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
+    bug = answer.bug
+    return paragraphs(
+        f"**Bug {bug.id}: {inline(bug.title)}**",
+        bullets(_facts(bug, zone)),
+        _section("Steps", "\n".join(f"{n}. {step}" for n, step in enumerate(bug.steps, 1))),
+        _section("Expected", bug.expected_result),
+        _section("Actual", bug.actual_result),
+        _devices(bug.devices),
+        _comments(bug),
+        _section(
+            "Custom report",
+            "\n".join(f"{answer.question}: {answer.answer}" for answer in bug.report_answers),
+        ),
+        _section("Attachments", "\n".join(bug.attachments)),
+        as_of(answer.freshness, zone),
+    )
+
+
+def figures(bugs: BugFigures, scope: str) -> str:
+    """Counts and rates; `scope` says of which tests."""
+    if bugs.total is None:
+        return f"Bugs {scope}: {UNKNOWN}."
+    rates = {
+        "accepted": bugs.acceptance_rate,
+        "accepted by a person": bugs.active_acceptance_rate,
+        "of the accepted, automatically": bugs.auto_acceptance_rate,
+        "rejected": bugs.rejection_rate,
+        "reviewed by a person": bugs.review_rate,
+    }
+    return paragraphs(
+        f"**{count(bugs.total)} bugs** {scope}, {count(bugs.known)} of them known",
+        bullets(
+            [
+                ("by status", numbers(bugs.by_status)),
+                ("by severity", numbers(bugs.by_severity)),
+                ("rates", ", ".join(f"{name} {rate(value)}" for name, value in rates.items())),
+            ]
+        ),
+    )
+
+
+def numbers(counts: dict[str, int]) -> str | None:
+    return ", ".join(f"{word} {count(number)}" for word, number in counts.items()) or None
+
+
+def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
+    changed = None
+    if bug.previous_status:
+        changed = f"{bug.previous_status}, until {moment(bug.status_changed_at, zone)}"
+    due = None
+    if bug.auto_accept_at:
+        due = f"{moment(bug.auto_accept_at, zone)} (in {bug.days_to_auto_acceptance} d)"
+    return [
+        ("severity", bug.severity),
+        ("status", bug.status),
+        ("before", changed),
+        ("rejection reason", bug.rejection_reason),
+        ("accepted automatically", due),
+        ("known", "yes" if bug.known else "no"),
+        ("product", f"{bug.product} ({bug.product_id})"),
+        ("test", f"{bug.test} ({bug.test_id})"),
+        ("feature", f"{bug.feature} ({bug.feature_id})" if bug.feature else None),
+        ("reported", f"{moment(bug.reported_at, zone)} by {bug.reporter or 'unknown'}"),
+        ("language", bug.language),
+        ("location", bug.location),
+        ("exported", moment(bug.exported_at, zone)),
+        ("link", bug.link),
+    ]
+
+
+def _devices(devices: Sequence[Device]) -> str | None:
+    if not devices:
+        return None
+    rows = [
+        (
+            device.category,
+            device.vendor,
+            device.model,
+            " ".join(filter(None, (device.operating_system, device.operating_system_version))),
+            ", ".join(device.browsers) or None,
+        )
+        for device in devices
+    ]
+    return f"Devices\n\n{table(('category', 'vendor', 'device', 'system', 'browsers'), rows)}"
+
+
+def _comments(bug: BugDetail) -> str | None:
+    if not bug.comments:
+        return None
+    said = [f"{inline(c.author or 'unknown')}: {quoted(c.body)}" for c in bug.comments]
+    return "Comments\n\n" + "\n\n".join(said)
+
+
+def _section(title: str, text: str | None) -> str | None:
+    return f"{title}\n\n{quoted(text)}" if text else None
+
+
+def _due(days: int | None) -> str | None:
+    if days is None:
+        return None
+    return f"{days} d" if days >= 0 else "overdue"

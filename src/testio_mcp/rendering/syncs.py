@@ -1,0 +1,139 @@
+"""Syncs and diagnostics as text."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from testio_mcp.rendering.answers import as_of, paragraphs
+from testio_mcp.rendering.markdown import bullets, count, inline, moment, table
+from testio_mcp.views.syncs import (
+    Diagnostics,
+    DiagnosticsAnswer,
+    LockHolder,
+    SyncAnswer,
+    SyncReport,
+)
+
+STATES = {
+    "started": "A sync has been started and goes on in the background.",
+    "joined": "A sync was running already and goes on in the background.",
+    "running_elsewhere": "Another process is syncing this cache.",
+    "running": "A sync is running.",
+    "ok": "The sync is complete.",
+    "partial": "The sync is done, but something could not be read.",
+    "failed": "The sync failed.",
+    "cancelled": "The sync was cancelled; what it had read was kept.",
+    "never": "No sync has run yet.",
+}
+
+
+def sync_answer(answer: SyncAnswer, zone: ZoneInfo) -> str:
+    return paragraphs(sync_report(answer.sync, zone), as_of(answer.freshness, zone))
+
+
+def sync_report(report: SyncReport, zone: ZoneInfo) -> str:
+    facts = [
+        ("run", str(report.run_id) if report.run_id else None),
+        ("started", moment(report.started_at, zone)),
+        ("finished", moment(report.finished_at, zone)),
+        ("error", report.error),
+    ]
+    missing = "\n".join(f"- {inline(line)}" for line in report.incomplete)
+    return paragraphs(
+        f"**{STATES.get(report.state, report.state)}**",
+        bullets(facts),
+        _counts(report),
+        missing and f"Missing\n\n{missing}",
+    )
+
+
+def sync_history(reports: Sequence[SyncReport], zone: ZoneInfo) -> str:
+    """A row a run, newest first."""
+    rows = [
+        (
+            str(report.run_id),
+            moment(report.started_at, zone),
+            report.state,
+            report.trigger,
+            _seconds(report),
+            _in_short(report),
+            "; ".join([*report.incomplete, *([report.error] if report.error else [])]) or None,
+        )
+        for report in reports
+    ]
+    headers = ("run", "started", "state", "by", "took", "new, changed", "missing")
+    return table(headers, rows) if rows else STATES["never"]
+
+
+def sync_status(reports: Sequence[SyncReport], holder: LockHolder | None, zone: ZoneInfo) -> str:
+    """The last runs, and who syncs now."""
+    now = f"Syncing now: {_held(holder, zone)}" if holder else None
+    return paragraphs(sync_history(reports, zone), now)
+
+
+def diagnostics_answer(answer: DiagnosticsAnswer, zone: ZoneInfo) -> str:
+    found = answer.diagnostics
+    state = "ready" if found.ready else "not ready"
+    return paragraphs(
+        f"**testio-mcp {found.version} is {state}**",
+        "\n".join(f"- Problem: {inline(line)}" for line in found.problems) or None,
+        "\n".join(f"- Warning: {inline(line)}" for line in found.warnings) or None,
+        bullets(_facts(found, zone)),
+        table(
+            ("kind", "read", "oldest", "newest"),
+            [
+                (kind.kind, kind.units, moment(kind.oldest, zone), moment(kind.newest, zone))
+                for kind in found.stamps
+            ],
+        ),
+        f"Last syncs\n\n{sync_history(found.syncs, zone)}" if found.syncs else None,
+        as_of(answer.freshness, zone),
+    )
+
+
+def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
+    api, file, holder = found.api, found.database, found.lock_holder
+    reached = {None: "not asked", True: f"answers in {api.latency_ms} ms", False: "not reachable"}
+    size = "missing" if file.size_bytes is None else f"{file.size_bytes / 1e6:,.1f} MB"
+    unknown = [f"{word.field} {word.value!r} ({word.count})" for word in found.unknown_values]
+    held = _held(holder, zone) if holder else None
+    return [
+        ("customer", found.customer),
+        ("TestIO", f"{api.host}, {reached[api.reachable]}"),
+        ("requests", f"{count(api.requests_sent)} sent, {api.requests_in_flight} in flight"),
+        ("last error", api.last_error),
+        ("cache", f"{file.path}, {size}"),
+        ("rows", ", ".join(f"{name} {count(n)}" for name, n in file.rows.items()) or None),
+        ("syncing now", held),
+        ("could not be read", count(found.problematic_count)),
+        ("undocumented values", ", ".join(unknown) or None),
+        ("settings", ", ".join(f"{k}={v}" for k, v in found.settings.items()) or None),
+        ("Python", found.python),
+    ]
+
+
+def _held(holder: LockHolder, zone: ZoneInfo) -> str:
+    return f"pid {holder.pid} ({holder.command}) since {moment(holder.since, zone)}"
+
+
+def _counts(report: SyncReport) -> str:
+    outcomes = ("new", "changed", "unchanged", "deleted", "failed")
+    rows = [
+        (kind.replace("_", " "), *(count(counts[o]) if o in counts else None for o in outcomes))
+        for kind, counts in report.counts.items()
+    ]
+    return table(("kind", *outcomes), rows)
+
+
+def _in_short(report: SyncReport) -> str | None:
+    moved = [
+        f"{kind.replace('_', ' ')} {count(counts.get('new', 0))}, {count(counts.get('changed', 0))}"
+        for kind, counts in report.counts.items()
+        if counts.get("new") or counts.get("changed")
+    ]
+    return "; ".join(moved) or None
+
+
+def _seconds(report: SyncReport) -> str | None:
+    if report.started_at is None or report.finished_at is None:
+        return None
+    return f"{(report.finished_at - report.started_at).total_seconds():.1f} s"

@@ -1,0 +1,83 @@
+"""The sandbox of the demo: the same data for every process that uses it, for a week."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+from testio_mcp.sandbox.sandbox import Sandbox
+from testio_mcp.sandbox.scale import Scale
+
+# Older data would have no test running now.
+KEPT = timedelta(days=7)
+SEED = 1
+
+
+@dataclass(frozen=True)
+class DemoState:
+    """What processes of the demo agree on."""
+
+    anchor: str
+    # Whether the world has gone on since the first sync.
+    moved_on: bool = False
+
+
+class Demo:
+    """The demo's data, anchored in time, in a folder of its own."""
+
+    def __init__(self, folder: Path, now: datetime) -> None:
+        self._file = folder / "demo.json"
+        self._users = folder / "processes"
+        self._users.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state = self._load()
+        # Others may be reading the old data; they finish the week with it.
+        if state is None or (self._is_old(state, now) and not self._others()):
+            for leftover in folder.glob("cache.db*"):
+                leftover.unlink()
+            state = DemoState(now.astimezone(UTC).replace(microsecond=0).isoformat())
+            self._save(state)
+        (self._users / str(os.getpid())).touch()
+        self._state = state
+        self.sandbox = Sandbox(Scale.SMALL, SEED, datetime.fromisoformat(state.anchor))
+        if state.moved_on:
+            self.sandbox.world.move_on()
+
+    def move_on(self) -> bool:
+        """Let some time pass in the world, so that there are changes to see.
+
+        False where that was done before, by this process or another.
+        """
+        if self._state.moved_on:
+            return False
+        self.sandbox.world.move_on()
+        self._state = DemoState(self._state.anchor, moved_on=True)
+        self._save(self._state)
+        return True
+
+    def close(self) -> None:
+        (self._users / str(os.getpid())).unlink(missing_ok=True)
+
+    def _load(self) -> DemoState | None:
+        try:
+            return DemoState(**json.loads(self._file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _save(self, state: DemoState) -> None:
+        draft = self._file.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        draft.replace(self._file)
+
+    def _others(self) -> bool:
+        """Whether a living process uses the demo; notes of dead ones are removed."""
+        for note in self._users.iterdir():
+            if not psutil.pid_exists(int(note.name)):
+                note.unlink(missing_ok=True)
+        return any(int(note.name) != os.getpid() for note in self._users.iterdir())
+
+    @staticmethod
+    def _is_old(state: DemoState, now: datetime) -> bool:
+        return now - datetime.fromisoformat(state.anchor) > KEPT

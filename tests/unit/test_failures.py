@@ -1,0 +1,91 @@
+"""What answers and exceptions of the wire mean, where no loopback server can show it."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import time_machine
+
+from testio_mcp.api.failures import refusal, retry_after, unreachable
+from testio_mcp.errors import ApiError, ApiUnavailable
+
+
+def answer(status=429, **headers):
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=names)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("3", 3),
+        (" 120 ", 120),
+        ("0.5", 0.5),
+        ("0", 0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("1e9", None),
+        ("\u0663", None),
+    ],
+)
+def test_retry_after_in_seconds(value, seconds):
+    assert retry_after(answer(Retry_After=value.encode())) == seconds
+
+
+def test_no_retry_after_is_none():
+    assert retry_after(answer()) is None
+
+
+@time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=False)
+def test_retry_after_as_a_date_counts_from_now():
+    assert retry_after(answer(Retry_After="Fri, 20 Nov 2026 12:00:30 GMT")) == 30
+
+
+@time_machine.travel(datetime(2001, 1, 1, tzinfo=UTC))
+def test_retry_after_as_a_date_counts_from_the_clock_of_testio_where_that_is_known():
+    sent = "Fri, 20 Nov 2026 12:00:00 GMT"
+    assert retry_after(answer(Date=sent, Retry_After=sent.replace(":00 ", ":30 "))) == 30
+
+
+def test_retry_after_in_the_past_is_no_wait():
+    assert retry_after(answer(Retry_After="Fri, 20 Nov 1998 12:00:30 -0000")) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(400, "TestIO answered 400 when asked for bug 5."), (418, "418"), (422, "422")],
+)
+def test_a_question_that_testio_refuses_is_named(status, text):
+    error = refusal(answer(status), "bugs/5", "bug 5")
+    assert type(error) is ApiError
+    assert (text in str(error), error.status) == (True, status)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (httpx.ConnectTimeout(""), "did not answer in time"),
+        (httpx.PoolTimeout(""), "did not answer in time"),
+        (httpx.ProxyError("403 Forbidden"), "the proxy refused (403)"),
+        (httpx.ProxyError("secret words"), "the proxy refused."),
+        (httpx.ReadError(""), "connection dropped (api.test.io)"),
+        (httpx.WriteError(""), "connection dropped (api.test.io)"),
+        (httpx.ConnectError("secret words"), "no connection (api.test.io)"),
+    ],
+)
+def test_exceptions_become_plain_words(error, text):
+    said = unreachable(error, "api.test.io")
+    assert isinstance(said, ApiUnavailable)
+    assert text in said.message
+    assert said.hint
+    assert "secret" not in str(said)
+
+
+def test_several_addresses_that_refuse_are_one_refusal():
+    refused = [ConnectionRefusedError(), ConnectionRefusedError()]
+    error = httpx.ConnectError("")
+    error.__cause__ = OSError()
+    error.__cause__.__cause__ = ExceptionGroup("addresses", refused)
+    assert "connection refused" in unreachable(error, "api.test.io").message
