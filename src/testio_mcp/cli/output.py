@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
+from testio_mcp.errors import TestIOMcpError
 from testio_mcp.settings import Settings
 
 NOTES = Console(stderr=True, highlight=False)
@@ -36,6 +37,9 @@ def log_to(settings: Settings, *, verbose: bool, quiet: bool) -> None:
     handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # FastMCP draws its own log for developers, with the traceback of every expected error.
+    logging.getLogger("fastmcp").handlers.clear()
+    logging.getLogger("fastmcp").propagate = True
     # Their debug lines hold requests with all their headers.
     for chatty in ("httpcore", "httpx", "hpack", "aiosqlite", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -49,6 +53,10 @@ class _Redacting(logging.Filter):
         self._token = token
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], TestIOMcpError):
+            # Its message says all; the caller got it too.
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", None
+            record.exc_info = record.exc_text = None
         if self._token and record.exc_info:
             formatter = logging.Formatter()
             record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")

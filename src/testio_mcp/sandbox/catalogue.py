@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timezone
+from functools import lru_cache
 
 from testio_mcp.sandbox.chance import Purpose, chance, falls_on
 from testio_mcp.sandbox.devices import POOLS, Json
 from testio_mcp.sandbox.people import CUSTOMERS, TESTERS
 from testio_mcp.sandbox.plots import NOISY_TESTER
 from testio_mcp.sandbox.scale import FIRST_PRODUCT_ID, Scale
-from testio_mcp.sandbox.themes import FeatureText, Problem, in_variants, theme
+from testio_mcp.sandbox.themes import FeatureText, Problem, Theme, in_variants, theme
 from testio_mcp.sandbox.timestamps import OFFSETS
 
 PRODUCTS = (
@@ -141,17 +142,16 @@ def has_sections(index: int) -> bool:
 
 def product(index: int, scale: Scale, seed: int) -> Product:
     rng = chance(seed, Purpose.PRODUCT, index)
-    name, theme_name, type_ = PRODUCTS[index % len(PRODUCTS)]
-    name = f"{name} {REGIONS[index // len(PRODUCTS)]}".strip()
-    default, *sections = _sections(index, theme_name)
-    *features, retired = _features(index, scale, name, theme_name, [default, *sections])
+    _, _, type_ = PRODUCTS[index % len(PRODUCTS)]
+    default, *sections = _sections(index)
+    *features, retired = _features(index, scale is Scale.LARGE and index == 1)
     testers = rng.sample(TESTERS, 30)
     if index == 0 and NOISY_TESTER not in testers:
         testers[0] = NOISY_TESTER
     return Product(
         index=index,
         id=FIRST_PRODUCT_ID + index,
-        name=name,
+        name=_name(index),
         type=type_,
         sections=tuple(sections),
         default_section=default,
@@ -160,33 +160,40 @@ def product(index: int, scale: Scale, seed: int) -> Product:
         testers=tuple(testers),
         customers=tuple(rng.sample(CUSTOMERS, 4)),
         devices=POOLS[type_],
-        environments=tuple(_environments(index, name)),
+        environments=tuple(_environments(index, _name(index))),
         offset=OFFSETS[index % len(OFFSETS)],
         rejection=0.08 + 0.2 * rng.random(),
         auto_acceptance=0.05 + 0.4 * rng.random(),
     )
 
 
-def _sections(index: int, theme_name: str) -> list[Section]:
+def _name(index: int) -> str:
+    name, _, _ = PRODUCTS[index % len(PRODUCTS)]
+    return f"{name} {REGIONS[index // len(PRODUCTS)]}".strip()
+
+
+def _theme(index: int) -> Theme:
+    return theme(PRODUCTS[index % len(PRODUCTS)][1])
+
+
+def _sections(index: int) -> list[Section]:
     """The default section first; a lone default section is no section."""
-    names = ("General", *(theme(theme_name).sections if has_sections(index) else ()))
+    names = ("General", *(_theme(index).sections if has_sections(index) else ()))
     return [Section(70_000 + index * 10 + turn, name) for turn, name in enumerate(names)]
 
 
-def _features(
-    index: int, scale: Scale, name: str, theme_name: str, sections: list[Section]
-) -> list[Feature]:
+# Kept for all sandboxes of a process: features do not depend on the seed, and tests make many.
+@lru_cache(maxsize=128)
+def _features(index: int, huge: bool) -> tuple[Feature, ...]:
     """The catalogue, and last the feature that left it."""
-    about = theme(theme_name)
-    texts = about.features
-    if scale is Scale.LARGE and index == 1:
-        texts = in_variants(texts, _HUGE_CATALOGUE)
+    about = _theme(index)
+    texts = in_variants(about.features, _HUGE_CATALOGUE) if huge else about.features
     gone = replace(texts[-2], title=f"{texts[-2].title} (classic)", stories=())
     numbered = [*enumerate(texts), (_RETIRED, gone)]
-    return [
-        _feature(index, number, text, _bug_texts(text, about.anywhere, name), sections)
+    return tuple(
+        _feature(index, number, text, _bug_texts(text, about.anywhere, _name(index)))
         for number, text in numbered
-    ]
+    )
 
 
 def _feature(
@@ -194,7 +201,6 @@ def _feature(
     number: int,
     text: FeatureText,
     bug_texts: Mapping[str, tuple[BugText, ...]],
-    sections: list[Section],
 ) -> Feature:
     id_ = 40_000 + product * _FEATURE_IDS_PER_PRODUCT + number
     stories = tuple(
@@ -212,7 +218,7 @@ def _feature(
         description=_description(number, text.description),
         howtofind=text.howtofind,
         stories=() if falls_on(number, 5, of=6) else stories,
-        section_ids=_section_ids(number, sections),
+        section_ids=_section_ids(number, _sections(product)),
         bug_texts=bug_texts,
     )
 

@@ -39,7 +39,7 @@ class Plot(StrEnum):
 
 
 def plot_of(product: int, past: int, tests_in_the_past: int) -> Plot | None:
-    """The plot of the test that ended as number `past`, counted back from the anchor."""
+    """The plot of a test that so many tests of its product ended after; negative: not ended."""
     if product != 0:
         return None
     share = past / tests_in_the_past

@@ -73,12 +73,11 @@ class Schedule:
         tests = self._layout.tests[product.index]
         rng = chance(self._seed, Purpose.SCHEDULE, product.index, position)
         past = position - not_ended(tests)
-        plot = plot_of(product.index, past, tests - not_ended(tests)) if past >= 0 else None
+        plot = plot_of(product.index, past, tests - not_ended(tests))
         if past >= 0:
             status, start, end = self._ended(past, tests, rng)
         else:
             status, start, end = self._ahead(product.index, position, tests, rng)
-            plot = Plot.SPIKE if product.index == 0 and status == "running" else None
         bugs = self._bugs(status, past, plot, rng)
         if status == "locked" and not bugs:
             status = "archived"

@@ -29,7 +29,10 @@ class World(Records):
         self._now = anchor
 
     def add_test(self, product_id: int, **fields: object) -> int:
-        """A running test, the newest of its product unless `end_at` says otherwise."""
+        """A test that runs for another three days, unless `fields` say otherwise.
+
+        It is listed where its end puts it: before what has ended, after what ends later.
+        """
         product = self.product(product_id)
         id_ = self._next_test_id
         self._next_test_id += 1

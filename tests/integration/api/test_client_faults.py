@@ -72,7 +72,7 @@ async def test_the_attempts_of_one_call_can_be_fewer(client, sandbox, add_fault)
 
 
 async def test_an_answer_that_takes_too_long_is_tried_again(url, add_fault):
-    async with new_client(url, timeout=0.2) as client:
+    async with new_client(url, timeout=0.5) as client:
         add_fault("delay", seconds=30)
         assert (await client.products()).rows == 4
         assert client.requests_sent == 2

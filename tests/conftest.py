@@ -1,0 +1,103 @@
+"""Fixtures for tests of every cost: a migrated cache, a sandbox, an app over both, a client."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+from hypothesis import settings as hypothesis_settings
+from pydantic import SecretStr
+from sqlmodel import SQLModel
+
+from testio_mcp.app import App, Source, open_app
+from testio_mcp.database.engine import Database
+from testio_mcp.database.migrations import migrate
+from testio_mcp.sandbox import Sandbox, Scale, serving
+from testio_mcp.server import Opening, create_server
+from testio_mcp.settings import Loaded, Settings
+from testio_mcp.tables import fence
+
+# The machine's speed is nobody's fault.
+hypothesis_settings.register_profile("steady", deadline=None)
+hypothesis_settings.load_profile("steady")
+
+ANCHOR = datetime(2026, 11, 16, 9, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty cache file; copied by tests, never opened."""
+    path = tmp_path_factory.mktemp("template") / "cache.db"
+    migrate(path, lock_timeout=30)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of its own, so that no test sees the settings of whoever runs it."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    yield tmp_path
+
+
+@pytest.fixture
+def path(tmp_path: Path, template: Path) -> Path:
+    """A migrated, empty cache file."""
+    folder = tmp_path / ".testio-mcp"
+    folder.mkdir()
+    return Path(shutil.copy(template, folder / "cache.db"))
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    database = Database(path, fence(0))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def save(database: Database) -> Callable[..., Awaitable[None]]:
+    """Store rows built by a factory."""
+
+    async def save(*rows: SQLModel) -> None:
+        async with database.write() as session:
+            session.add_all(rows)
+
+    return save
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)
+
+
+@pytest.fixture
+async def api_url(sandbox: Sandbox) -> AsyncIterator[str]:
+    async with serving(sandbox) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(path: Path) -> Settings:
+    """No background sync: tests say when to sync."""
+    return Settings(
+        _env_file=None, home=path.parent, refresh_interval_seconds=0, customer_api_token="sandbox"
+    )
+
+
+@pytest.fixture
+async def app(settings: Settings, sandbox: Sandbox, api_url: str) -> AsyncIterator[App]:
+    source = Source(api_url, SecretStr(sandbox.token), sandbox.host_name)
+    async with open_app(Loaded(settings, [], []), source) as app:
+        yield app
+
+
+@pytest.fixture
+async def client(settings: Settings, sandbox: Sandbox, api_url: str) -> AsyncIterator[Client]:
+    """An MCP client in memory, over a server whose cache is empty until something syncs it."""
+    source = Source(api_url, SecretStr(sandbox.token), sandbox.host_name)
+    opening = Opening(lambda: open_app(Loaded(settings, [], []), source))
+    async with Client(create_server(opening)) as client:
+        yield client
