@@ -15,17 +15,24 @@ from typing import Any
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.syntax import Syntax
 
 from testio_mcp.app import App, open_demo
 from testio_mcp.cli.exit_codes import ExitCode
-from testio_mcp.cli.output import NOTES, log_to
+from testio_mcp.cli.logs import log_to
+from testio_mcp.cli.output import NOTES, drawn
 from testio_mcp.cli.progress import sync_with_progress
 from testio_mcp.settings import Loaded, load_settings
 
 RESULTS = Console(highlight=False)
+# Its border and padding.
+PANEL_WIDTH = 4
+
+
+def _busiest(tests: list[dict[str, Any]]) -> int:
+    """The id of the test with the most bugs."""
+    return int(max(tests, key=lambda test: test["bugs"]["total"] or 0)["id"])
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,15 @@ class Question:
 
 
 QUESTIONS = (
-    Question("What runs right now?", "list_tests", lambda _: {"statuses": ["running"]}),
     Question(
-        "How is the first of them going?",
+        "What runs right now?",
+        "list_tests",
+        lambda _: {"statuses": ["running"], "page_size": 5},
+    ),
+    Question(
+        "How is the one with the most bugs going?",
         "get_test_summary",
-        lambda seen: {"test_id": seen["list_tests"]["items"][0]["id"]},
+        lambda seen: {"test_id": _busiest(seen["list_tests"]["items"])},
     ),
     Question(
         "Which critical bugs are still open?",
@@ -78,7 +89,7 @@ async def _synced(app: App, sync: Callable[[], Awaitable[object]]) -> None:
     NOTES.print("Syncing invented data into a cache of its own.")
     await sync()
     if app.demo and app.demo.move_on():
-        NOTES.print("An hour later: syncing what has changed.")
+        NOTES.print("Some time later: syncing what has changed.")
         await sync()
 
 
@@ -101,7 +112,7 @@ async def _ask(options: argparse.Namespace) -> None:
             RESULTS.print()
             RESULTS.print(f"[bold]{question.words}[/bold]")
             RESULTS.print(f"  {question.tool}({json.dumps(call)})", style="dim", markup=False)
-            RESULTS.print(Panel(Markdown(answer.content[0].text)))
+            RESULTS.print(Panel(drawn(answer.content[0].text, RESULTS.width - PANEL_WIDTH)))
 
 
 def _show_configuration() -> None:

@@ -1,16 +1,18 @@
 """Results on stdout, everything else on stderr; plain text when nobody watches."""
 
 import json
-import logging
+import re
 import sys
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
-
-from testio_mcp.errors import TestIOMcpError
-from testio_mcp.settings import Settings
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 NOTES = Console(stderr=True, highlight=False)
 
@@ -20,51 +22,42 @@ def show(text: str, data: Any, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(data, ensure_ascii=False, indent=2))
     elif sys.stdout.isatty():
-        Console().print(Markdown(text))
+        console = Console(highlight=False)
+        console.print(drawn(text, console.width))
     else:
         print(text)
 
 
-def log_to(settings: Settings, *, verbose: bool, quiet: bool) -> None:
-    """Send the log of this program to stderr or its file, without the token."""
-    level = "DEBUG" if verbose else "ERROR" if quiet else settings.log_level.upper()
-    handler: logging.Handler = logging.StreamHandler()
-    if settings.log_file:
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _private(settings.log_file)
-        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
-    token = settings.customer_api_token
-    handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # FastMCP draws its own log for developers, with the traceback of every expected error.
-    logging.getLogger("fastmcp").handlers.clear()
-    logging.getLogger("fastmcp").propagate = True
-    # Their debug lines hold requests with all their headers.
-    for chatty in ("httpcore", "httpx", "hpack", "aiosqlite", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def drawn(text: str, width: int) -> RenderableType:
+    """Markdown for a terminal of this width; a table that is too wide becomes a list."""
+    blocks: list[RenderableType] = []
+    for is_table, lines in groupby(text.split("\n"), key=lambda line: line.startswith("| ")):
+        if not is_table:
+            blocks.append(Markdown("\n".join(lines)))
+            continue
+        head, _, *body = [_cells(line) for line in lines]
+        widths = (max(map(len, column)) + 3 for column in zip(head, *body, strict=True))
+        blocks.append(_table(head, body) if sum(widths) <= width else _records(head, body))
+    return Group(*blocks)
 
 
-class _Redacting(logging.Filter):
-    """Takes the token out of every message, wherever it may have come from."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__()
-        self._token = token
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], TestIOMcpError):
-            # Its message says all; the caller got it too.
-            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", None
-            record.exc_info = record.exc_text = None
-        if self._token and record.exc_info:
-            formatter = logging.Formatter()
-            record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")
-        message = record.getMessage()
-        if self._token and self._token in message:
-            record.msg, record.args = message.replace(self._token, "***"), None
-        return True
+def _cells(line: str) -> list[str]:
+    cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    return [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in cells]
 
 
-def _private(file: Path) -> None:
-    file.touch(mode=0o600, exist_ok=True)
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> RenderableType:
+    table = Table(*head, box=box.SIMPLE_HEAD)
+    for row in body:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _records(head: Sequence[str], body: Sequence[Sequence[str]]) -> RenderableType:
+    def rows() -> Iterator[RenderableType]:
+        for first, second, *rest in body:
+            yield Text(f"{first}  {second}", style="bold")
+            facts = [f"{name} {value}" for name, value in zip(head[2:], rest, strict=True) if value]
+            yield Padding(Text(", ".join(facts)), (0, 0, 0, 4))
+
+    return Padding(Group(*rows()), (1, 0))

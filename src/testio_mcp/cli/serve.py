@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import TYPE_CHECKING
 
 from testio_mcp.cli.exit_codes import ExitCode
-from testio_mcp.cli.output import log_to
+from testio_mcp.cli.logs import log_to
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import Loaded, load_settings
 

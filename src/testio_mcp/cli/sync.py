@@ -8,7 +8,8 @@ import asyncio
 
 from testio_mcp.app import open_app
 from testio_mcp.cli.exit_codes import ExitCode
-from testio_mcp.cli.output import log_to, show
+from testio_mcp.cli.logs import log_to
+from testio_mcp.cli.output import show
 from testio_mcp.cli.progress import sync_with_progress
 from testio_mcp.errors import ConfigurationError
 from testio_mcp.rendering.syncs import sync_report, sync_status

@@ -17,7 +17,7 @@ def bug_page(page: Page[BugSummary], zone: ZoneInfo) -> str:
 
 def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool = False) -> str:
     """A row a bug; inside one test without the columns that are the same in each row."""
-    headers = ["id", "severity", "status", "title", "known", "feature", "reporter"]
+    headers = ["id", "title", "severity", "status", "known", "feature", "reporter"]
     headers += [f"reported ({zone.key})", "age", "auto-accepted in"]
     if not within_test:
         headers += ["product", "test"]
@@ -25,9 +25,9 @@ def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool =
     for bug in bugs:
         row = [
             str(bug.id),
+            bug.title,
             bug.severity,
             bug.status,
-            bug.title,
             "yes" if bug.known else None,
             bug.feature,
             bug.reporter,
@@ -64,12 +64,14 @@ def figures(bugs: BugFigures, scope: str) -> str:
     """Counts and rates; `scope` says of which tests."""
     if bugs.total is None:
         return f"Bugs {scope}: {UNKNOWN}."
+    if not bugs.total:
+        return f"No bugs {scope}."
     rates = {
-        "accepted": bugs.acceptance_rate,
-        "accepted by a person": bugs.active_acceptance_rate,
-        "of the accepted, automatically": bugs.auto_acceptance_rate,
-        "rejected": bugs.rejection_rate,
-        "reviewed by a person": bugs.review_rate,
+        "acceptance": bugs.acceptance_rate,
+        "active acceptance (by a person)": bugs.active_acceptance_rate,
+        "auto-acceptance (of the accepted)": bugs.auto_acceptance_rate,
+        "rejection": bugs.rejection_rate,
+        "review (by a person)": bugs.review_rate,
     }
     return paragraphs(
         f"**{count(bugs.total)} bugs** {scope}, {count(bugs.known)} of them known",
@@ -97,7 +99,7 @@ def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
     return [
         ("severity", bug.severity),
         ("status", bug.status),
-        ("before", changed),
+        ("status before", changed),
         ("rejection reason", bug.rejection_reason),
         ("accepted automatically", due),
         ("known", "yes" if bug.known else "no"),

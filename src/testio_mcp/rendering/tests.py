@@ -5,15 +5,15 @@ from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
 from testio_mcp.rendering.bugs import bug_table, figures, numbers
-from testio_mcp.rendering.markdown import bullets, inline, moment, quoted, table
+from testio_mcp.rendering.markdown import bullets, date, inline, moment, quoted, table
 from testio_mcp.rendering.products import known
 from testio_mcp.views.base import Page
 from testio_mcp.views.tests import TestAnswer, TestDetail, TestSummary
 
 
 def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
-    headers = ["id", "title", "product", "status", "type", "start", "end"]
-    headers += ["bugs", "open", "critical", "environment"]
+    headers = ["id", "title", "product", "status", "type"]
+    headers += [f"start ({zone.key})", f"end ({zone.key})", "bugs", "open", "critical"]
     rows = [
         [
             str(test.id),
@@ -21,12 +21,11 @@ def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
             f"{test.product} ({test.product_id})",
             test.status,
             test.testing_type,
-            moment(test.start_at, zone),
-            moment(test.end_at, zone),
+            date(test.start_at, zone),
+            date(test.end_at, zone),
             known(test.bugs.total),
             known(test.bugs.open),
             known(test.bugs.critical),
-            test.environment,
         ]
         for test in page.items
     ]
@@ -63,7 +62,7 @@ def _facts(test: TestDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
     return [
         ("product", f"{test.product} ({test.product_id})"),
         ("status", status),
-        ("before", changed),
+        ("status before", changed),
         ("review of the set-up", test.review_status),
         ("type", test.testing_type),
         ("start", moment(test.start_at, zone)),

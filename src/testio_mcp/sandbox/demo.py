@@ -21,8 +21,8 @@ class DemoState:
     """What processes of the demo agree on."""
 
     anchor: str
-    # Whether the world has gone on since the first sync.
-    moved_on: bool = False
+    # When the world went on after the first sync; None until it does.
+    moved_on_at: str | None = None
 
 
 class Demo:
@@ -42,18 +42,19 @@ class Demo:
         (self._users / str(os.getpid())).touch()
         self._state = state
         self.sandbox = Sandbox(Scale.SMALL, SEED, datetime.fromisoformat(state.anchor))
-        if state.moved_on:
-            self.sandbox.world.move_on()
+        if state.moved_on_at:
+            self.sandbox.world.move_on(datetime.fromisoformat(state.moved_on_at))
 
     def move_on(self) -> bool:
         """Let some time pass in the world, so that there are changes to see.
 
         False where that was done before, by this process or another.
         """
-        if self._state.moved_on:
+        if self._state.moved_on_at:
             return False
-        self.sandbox.world.move_on()
-        self._state = DemoState(self._state.anchor, moved_on=True)
+        now = datetime.now(UTC)
+        self.sandbox.world.move_on(now)
+        self._state = DemoState(self._state.anchor, now.isoformat())
         self._save(self._state)
         return True
 

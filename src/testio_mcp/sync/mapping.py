@@ -37,11 +37,14 @@ def product_row(payload: ProductPayload) -> Row:
 
 
 def sections_of(payload: ProductPayload) -> dict[int, str | None]:
-    """Names of a product's sections by id; a lone default section is none."""
-    sections = payload.sections
-    if not sections and len(payload.sections_with_default) > 1:
-        sections = payload.sections_with_default
-    return {section.id: _clean(section.name) for section in sections}
+    """Names of a product's sections by id; a lone default section is none.
+
+    Where there are sections, the default one can hold features that no other has.
+    """
+    if not payload.sections and not payload.sections_with_default[1:]:
+        return {}
+    every = (*payload.sections_with_default, *payload.sections)
+    return {section.id: _clean(section.name) for section in every}
 
 
 def feature_row(payload: FeaturePayload, product_id: int, section_ids: Sequence[int]) -> Row:

@@ -1,0 +1,54 @@
+"""The log: on stderr or in a file, never on stdout, never with the token."""
+
+import logging
+from pathlib import Path
+
+from testio_mcp.errors import TestIOMcpError
+from testio_mcp.settings import Settings
+
+
+def log_to(settings: Settings, *, verbose: bool, quiet: bool) -> None:
+    """Send the log of this program to stderr or its file, without the token."""
+    level = "DEBUG" if verbose else "ERROR" if quiet else settings.log_level.upper()
+    handler: logging.Handler = logging.StreamHandler()
+    if settings.log_file:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _private(settings.log_file)
+        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
+    token = settings.customer_api_token
+    handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # Loggers of libraries have levels of their own, which the handler overrules.
+    handler.setLevel(level)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # FastMCP draws its own log for developers, with the traceback of every expected error.
+    logging.getLogger("fastmcp").handlers.clear()
+    logging.getLogger("fastmcp").propagate = True
+    # Their debug lines hold requests with all their headers.
+    for chatty in ("httpcore", "httpx", "hpack", "aiosqlite", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _Redacting(logging.Filter):
+    """Takes the token out of every message, wherever it may have come from."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], TestIOMcpError):
+            # Its message says all; the caller got it too.
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", None
+            record.exc_info = record.exc_text = None
+        if self._token and record.exc_info:
+            formatter = logging.Formatter()
+            record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")
+        message = record.getMessage()
+        if self._token and self._token in message:
+            record.msg, record.args = message.replace(self._token, "***"), None
+        return True
+
+
+def _private(file: Path) -> None:
+    file.touch(mode=0o600, exist_ok=True)
