@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, Subquery, select
+from sqlalchemy import SQLColumnExpression, Subquery, case, select
 from sqlmodel import col
 
 from testio_mcp.analytics.metrics import Grain
 from testio_mcp.database.engine import Query
+from testio_mcp.domain.bugs import BugStatus
 from testio_mcp.tables import Bug, BugDevice, Test
 
 
@@ -29,6 +30,11 @@ def _operating_systems() -> Subquery:
     return query.where(col(BugDevice.operating_system).is_not(None)).distinct().subquery()
 
 
+def _bug_status() -> SQLColumnExpression[Any]:
+    status = col(Bug.status)
+    return case((status.in_(tuple(BugStatus)), status), else_="other")
+
+
 BOTH = frozenset(Grain)
 BUG = frozenset({Grain.BUG})
 
@@ -37,7 +43,9 @@ DIMENSIONS: dict[str, Dimension] = {
     "test": Dimension("Id of the test.", BOTH, col(Test.id)),
     "feature": Dimension("Id of the feature of a bug.", BUG, col(Bug.feature_id)),
     "severity": Dimension("Severity of the bug.", BUG, col(Bug.severity)),
-    "bug_status": Dimension("Status of the bug.", BUG, col(Bug.status)),
+    "bug_status": Dimension(
+        "Status of the bug; other for a word that is documented nowhere.", BUG, _bug_status()
+    ),
     "test_status": Dimension("Status of the test.", BOTH, col(Test.status)),
     "test_environment": Dimension(
         "Title of the test's environment.", BOTH, col(Test.environment_title)

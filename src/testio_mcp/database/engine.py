@@ -1,12 +1,14 @@
 """The cache database: many concurrent readers, one writer, nothing left to SQLite's defaults."""
 
 import sqlite3
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NewType, cast
 
 import anyio
+from pydantic_core import to_json
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Row, Select, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -135,6 +137,7 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
         max_overflow=0,
         # Errors would otherwise print the text of rows.
         hide_parameters=True,
+        json_serializer=_json,
         connect_args={
             "factory": _Connection,
             "isolation_level": None,
@@ -154,6 +157,7 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
             f"query_only = {'ON' if query_only else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("deflate", 1, _deflate)
 
     # sqlite3's own transaction handling begins late and loses updates; this begins when told.
     @event.listens_for(engine.sync_engine, "begin")
@@ -161,6 +165,14 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _deflate(body: bytes) -> bytes:
+    return zlib.compress(body, 1)
+
+
+def _json(value: Any) -> str:
+    return to_json(value).decode()
 
 
 @contextmanager

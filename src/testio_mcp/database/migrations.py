@@ -63,11 +63,12 @@ def migrate(path: Path, *, lock_timeout: float) -> None:
 
     `lock_timeout` is in seconds: how long to wait for another process that migrates.
     """
-    if _is_current(path):
-        return
     try:
+        if _is_current(path):
+            return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(path.with_name(f"{path.name}.migration.lock"), timeout=lock_timeout):
+        lock = path.with_name(f"{path.name}.migration.lock")
+        with FileLock(lock, timeout=lock_timeout, mode=0o600):
             if not _is_current(path):
                 _upgrade(path)
     except Timeout as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, Record
@@ -119,4 +119,4 @@ def _order(key: str) -> SQLColumnExpression[Any]:
         gravity = {severity.value: rank for rank, severity in enumerate(reversed(Severity))}
         return case(gravity, value=col(Bug.severity), else_=-1)
     column: SQLColumnExpression[Any] = getattr(Bug, key)
-    return column
+    return func.lower(column) if key == "title" else column

@@ -43,12 +43,15 @@ class SyncLock:
 
     def __init__(self, database: Path) -> None:
         name = "sync.lock" if database.name == "cache.db" else f"{database.name}.sync.lock"
-        self._lock = FileLock(database.with_name(name))
+        self._lock = FileLock(database.with_name(name), mode=0o600)
         self._note = database.with_name(f"{name}.holder.json")
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock, or raise SyncInProgress at once."""
+        # FileLock itself lets its holder in a second time.
+        if self._lock.is_locked:
+            raise self._busy()
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -93,5 +96,6 @@ class SyncLock:
             since=datetime.now(UTC).isoformat(),
         )
         draft = self._note.with_suffix(f".{holder.pid}")
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(holder)), encoding="utf-8")
         draft.replace(self._note)

@@ -208,7 +208,7 @@ def bug_details_row(payload: BugPayload) -> Row:
     return {
         "bug_id": payload.id,
         "location": _clean(payload.location),
-        "steps": "\n".join(clean(step).replace("\n", " ") for step in payload.steps) or None,
+        "steps": _steps(payload.steps) or None,
         "expected_result": _clean(payload.expected_result),
         "actual_result": _clean(payload.actual_result),
         "comments": [
@@ -222,6 +222,13 @@ def bug_details_row(payload: BugPayload) -> Row:
         "attachments": _attachments(payload.attachments),
         "report_answers": _answers(payload.report),
     }
+
+
+def _steps(steps: Sequence[str]) -> str:
+    """One a line; a text on its own holds all of them, a line each."""
+    alone = len(steps) == 1
+    lines = clean(steps[0]).split("\n") if alone else [clean(s).replace("\n", " ") for s in steps]
+    return "\n".join(line for line in lines if line.strip())
 
 
 def bug_device_rows(payload: BugPayload) -> list[Row]:

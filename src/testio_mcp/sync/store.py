@@ -1,16 +1,13 @@
 """Writes synced rows: batched, unchanged ones not at all, an older answer never over a newer."""
 
-import json
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, case, delete, select
-from sqlalchemy.dialects.sqlite import Insert, insert
+from pydantic_core import to_json
+from sqlalchemy import delete, select
 from sqlmodel import SQLModel, col
 
 from testio_mcp.database.engine import WriteSession, fetch
@@ -18,10 +15,8 @@ from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import Row
+from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
 from testio_mcp.tables import Payload, Stamp
-
-# SQLite's limit on variables is far above; long lists only make statements slow to parse.
-CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -35,51 +30,8 @@ class Raw:
     @classmethod
     def of(cls, id: int, sent: dict[str, Any], salt: bytes = b"") -> "Raw":
         """`salt` stands for whatever else the row is made of, such as the reject reasons."""
-        text = json.dumps(sent, sort_keys=True, separators=(",", ":")).encode("utf-8", "replace")
-        return cls(id, blake2b(text, digest_size=16, key=salt).digest(), text)
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    table: Table = model.metadata.tables[str(model.__tablename__)]
-    return table
-
-
-async def upsert(session: WriteSession, model: type[SQLModel], rows: Sequence[Row]) -> None:
-    """Insert rows, or update those with the same key; all rows have the same columns.
-
-    A row of another customer is never touched, an unchanged one never rewritten.
-    """
-    if rows:
-        await session.exec(_upsert(model, tuple(rows[0])), params=list(rows))
-
-
-@cache
-def _upsert(model: type[SQLModel], columns: tuple[str, ...]) -> Insert:
-    table = table_of(model)
-    statement = insert(table)
-    old, new = table.c, statement.excluded
-    keys = [column.name for column in table.primary_key]
-    kept = {*keys, "customer_id", "first_seen_at", "status_changed_at"}
-    values: dict[str, Any] = {name: new[name] for name in columns if name not in kept}
-    differs = _any(old[name].is_distinct_from(new[name]) for name in values)
-    if "previous_status" in old:
-        moved = old.status != new.status
-        values["previous_status"] = case((moved, old.status), else_=old.previous_status)
-        values["status_changed_at"] = case(
-            (moved, new.status_changed_at), else_=old.status_changed_at
-        )
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_=values,
-        where=(old.customer_id == new.customer_id) & differs,
-    )
-
-
-def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
-    first, *rest = conditions
-    for condition in rest:
-        first = first | condition
-    return first
+        body = to_json(sent)
+        return cls(id, blake2b(body, digest_size=16, key=salt).digest(), body)
 
 
 async def replace_children(
@@ -90,11 +42,8 @@ async def replace_children(
     rows: Sequence[Row],
 ) -> None:
     """Make `rows` all the children of these parents."""
-    table = table_of(model)
-    for ids in chunks(parent_ids):
-        await session.exec(delete(model).where(table.c[parent].in_(ids)))
-    if rows:
-        await session.exec(insert(table), params=list(rows))
+    await session.exec(delete(model).where(among(table_of(model).c[parent], parent_ids)))
+    await insert_missing(session, model, rows)
 
 
 async def keep(
@@ -124,23 +73,17 @@ async def _foreign_ids(
     session: WriteSession, model: type[SQLModel], ids: Collection[int], customer_id: int
 ) -> set[int]:
     columns = table_of(model).c
-    found: set[int] = set()
-    for some in chunks(ids):
-        query = select(columns.id).where(columns.id.in_(some), columns.customer_id != customer_id)
-        found.update(id for (id,) in await fetch(session, query))
-    return found
+    query = select(columns.id).where(among(columns.id, ids), columns.customer_id != customer_id)
+    return {id for (id,) in await fetch(session, query)}
 
 
 async def _known_hashes(
     session: WriteSession, kind: Kind, ids: Collection[int]
 ) -> dict[int, bytes]:
-    known: dict[int, bytes] = {}
-    for some in chunks(ids):
-        query = select(col(Payload.id), col(Payload.hash)).where(
-            col(Payload.kind) == kind, col(Payload.form) == "list", col(Payload.id).in_(some)
-        )
-        known.update({id: hash for id, hash in await fetch(session, query)})
-    return known
+    query = select(col(Payload.id), col(Payload.hash)).where(
+        col(Payload.kind) == kind, col(Payload.form) == "list", among(col(Payload.id), ids)
+    )
+    return {id: hash for id, hash in await fetch(session, query)}
 
 
 async def _keep_payloads(
@@ -153,7 +96,7 @@ async def _keep_payloads(
             "form": "list",
             "customer_id": customer_id,
             "hash": raw.hash,
-            "body": zlib.compress(raw.body, 1),
+            "body": raw.body,
         }
         for raw in raws
     ]
@@ -164,13 +107,10 @@ async def read_later(
     session: WriteSession, unit: Unit, ids: Collection[int], began: datetime
 ) -> set[int]:
     """Which of these units were already read by a request that began after `began`."""
-    found: set[int] = set()
-    for some in chunks(ids):
-        query = select(col(Stamp.id)).where(
-            col(Stamp.kind) == unit, col(Stamp.id).in_(some), col(Stamp.at) > began
-        )
-        found.update(id for (id,) in await fetch(session, query))
-    return found
+    query = select(col(Stamp.id)).where(
+        col(Stamp.kind) == unit, among(col(Stamp.id), ids), col(Stamp.at) > began
+    )
+    return {id for (id,) in await fetch(session, query)}
 
 
 async def stamp(
@@ -194,20 +134,5 @@ async def existing_ids(
 ) -> set[int]:
     """Which of these ids have a row of this customer, deleted upstream or not."""
     columns = table_of(model).c
-    found: set[int] = set()
-    for some in chunks(ids):
-        query = select(columns.id).where(columns.id.in_(some), columns.customer_id == customer_id)
-        found.update(id for (id,) in await fetch(session, query))
-    return found
-
-
-async def insert_missing(session: WriteSession, model: type[SQLModel], rows: Sequence[Row]) -> None:
-    """Insert the rows whose key is not taken, and leave the others alone."""
-    if rows:
-        await session.exec(insert(table_of(model)).on_conflict_do_nothing(), params=list(rows))
-
-
-def chunks(ids: Collection[int]) -> Iterable[list[int]]:
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    query = select(columns.id).where(among(columns.id, ids), columns.customer_id == customer_id)
+    return {id for (id,) in await fetch(session, query)}

@@ -14,6 +14,7 @@ from testio_mcp.domain.syncs import Kind
 from testio_mcp.domain.text import clean
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
+from testio_mcp.sync.statements import among, upsert
 from testio_mcp.sync.store import (
     Raw,
     existing_ids,
@@ -21,7 +22,6 @@ from testio_mcp.sync.store import (
     read_later,
     replace_children,
     stamp,
-    upsert,
 )
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Bug, BugDetails, BugDevice, Feature, Test, TestFeature
@@ -53,7 +53,7 @@ async def store_bugs(
 async def _products(session: WriteSession, sync: SyncContext, test_ids: set[int]) -> dict[int, int]:
     """The product of each of these tests that is stored."""
     query = select(col(Test.id), col(Test.product_id)).where(
-        col(Test.id).in_(test_ids), col(Test.customer_id) == sync.customer_id
+        among(col(Test.id), test_ids), col(Test.customer_id) == sync.customer_id
     )
     return {id: product_id for id, product_id in await fetch(session, query)}
 
@@ -76,7 +76,7 @@ class _References:
         people = await user_ids(session, sync, "tester", authors)
         named = {bug.test_feature.id for bug in bugs if bug.test_feature}
         query = select(col(TestFeature.id), col(TestFeature.feature_id)).where(
-            col(TestFeature.id).in_(named), col(TestFeature.customer_id) == sync.customer_id
+            among(col(TestFeature.id), named), col(TestFeature.customer_id) == sync.customer_id
         )
         test_features = {id: feature_id for id, feature_id in await fetch(session, query)}
         ids = {bug.test_feature.feature_id for bug in bugs if bug.test_feature} - {None}

@@ -26,15 +26,8 @@ from testio_mcp.sync.mapping import (
     reason_row,
     user_story_row,
 )
-from testio_mcp.sync.store import (
-    Raw,
-    chunks,
-    insert_missing,
-    keep,
-    stamp,
-    table_of,
-    upsert,
-)
+from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
+from testio_mcp.sync.store import Raw, keep, stamp
 from testio_mcp.tables import Customer, Feature, Product, RejectReason, User, UserStory
 
 # Each listing with the section it was read for, None where a product has no sections.
@@ -133,10 +126,9 @@ async def _delete_missing(
         columns.deleted_at.is_(None),
     )
     gone = {id for (id,) in await fetch(session, query)} - set(present)
-    for ids in chunks(gone):
-        await session.exec(
-            update(model).where(columns.id.in_(ids)).values(deleted_at=datetime.now(UTC))
-        )
+    await session.exec(
+        update(model).where(among(columns.id, gone)).values(deleted_at=datetime.now(UTC))
+    )
     sync.tally.add(kind, Outcome.DELETED, len(gone))
 
 

@@ -19,16 +19,8 @@ from testio_mcp.sync.mapping import (
     test_feature_row,
     test_row,
 )
-from testio_mcp.sync.store import (
-    Raw,
-    chunks,
-    existing_ids,
-    insert_missing,
-    keep,
-    read_later,
-    stamp,
-    upsert,
-)
+from testio_mcp.sync.statements import among, insert_missing, upsert
+from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Feature, Test, TestDetails, TestFeature
 
@@ -84,11 +76,10 @@ async def _keep_children(
         for feature in test.features
         if feature.feature_id is not None
     ]
-    kept = {row["id"] for row in features}
-    for ids in chunks([test.id for test in tests]):
-        in_tests = col(TestFeature.test_id).in_(ids)
-        # A bug whose test feature goes keeps its feature.
-        await session.exec(delete(TestFeature).where(in_tests, col(TestFeature.id).not_in(kept)))
+    of_tests = among(col(TestFeature.test_id), [test.id for test in tests])
+    kept = among(col(TestFeature.id), [row["id"] for row in features])
+    # A bug whose test feature goes keeps its feature.
+    await session.exec(delete(TestFeature).where(of_tests, ~kept))
     await upsert(session, TestFeature, features)
 
 

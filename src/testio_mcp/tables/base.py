@@ -1,7 +1,9 @@
 """What all tables share: names of constraints, and whom a row belongs to."""
 
+import zlib
 from datetime import datetime
 
+from sqlalchemy import BindParameter, ColumnElement, Dialect, LargeBinary, TypeDecorator, func
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -10,6 +12,19 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class Deflated(TypeDecorator[bytes]):
+    """Bytes that are compressed in the file, by a function of the writer's connection."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def bind_expression(self, bindparam: BindParameter[bytes]) -> ColumnElement[bytes]:
+        return func.deflate(bindparam)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else zlib.decompress(value)
 
 
 class Owned(SQLModel):

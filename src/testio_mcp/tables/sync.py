@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
-from testio_mcp.tables.base import Owned
+from testio_mcp.tables.base import Deflated, Owned
 
 
 class SyncRun(Owned, table=True):
@@ -59,5 +59,5 @@ class Payload(Owned, table=True):
     customer_id: int
     # Tells an unchanged row from a changed one.
     hash: bytes
-    # zlib-compressed JSON.
-    body: bytes
+    # JSON; SQLite's thread compresses it, beside everything else that a sync does.
+    body: bytes = Field(sa_type=Deflated)
