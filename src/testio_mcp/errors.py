@@ -18,8 +18,6 @@ Anything else that escapes is a bug and is reported as an internal error.
 Messages hold no token, no SQL and no text that a tester wrote.
 """
 
-from collections.abc import Sequence
-
 
 class TestIOMcpError(Exception):
     """Base of every expected failure; `hint` says what to do next."""
@@ -37,11 +35,14 @@ class TestIOMcpError(Exception):
 
 
 class NotFound(TestIOMcpError):
-    def __init__(self, kind: str, id: int | str, *, closest: Sequence[str] = ()) -> None:
-        near = f" Closest: {', '.join(closest)}." if closest else ""
+    """`caveat` says what the cache lacks, where that may be the reason."""
+
+    def __init__(self, kind: str, id: int | str, *, caveat: str | None = None) -> None:
+        # Features have no list of their own yet; a test names those it covers.
+        finder = "get_test_summary" if kind == "feature" else f"list_{kind}s"
+        hint = f"Call {finder} to find the right id."
         super().__init__(
-            f"{kind.capitalize()} {id} is not known.{near}",
-            hint=f"Call list_{kind}s to find the right id.",
+            f"{kind.capitalize()} {id} is not known.", hint=f"{caveat} {hint}" if caveat else hint
         )
 
 

@@ -66,8 +66,14 @@ class Database:
                 await self._refuse_newer(session)
                 yield WriteSession(ReadSession(session))
 
-    async def checkpoint(self) -> None:
-        """Move the write-ahead log into the file. Only the holder of the sync lock may call it."""
+    async def checkpoint(self, *, above: int = 0) -> None:
+        """Move the write-ahead log into the file when it has more than `above` bytes.
+
+        Only the holder of the sync lock may call it.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not log.exists() or log.stat().st_size <= above:
+            return
         with anyio.CancelScope(shield=True), _translated():
             async with self._writer.connect() as connection:
                 driver = (await connection.get_raw_connection()).driver_connection

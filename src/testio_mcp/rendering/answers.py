@@ -16,11 +16,12 @@ def paragraphs(*parts: str | None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def heading(page: Page[Any], noun: str) -> str:
-    """How many there are and which of them follow."""
+def heading(page: Page[Any], noun: str) -> str | None:
+    """How many there are and which of them follow; nothing where nobody knows yet."""
     plural = noun if page.total == 1 else f"{noun}s"
     if page.total == 0:
-        return f"No {noun}s match."
+        never = page.freshness.state is State.NEVER_SYNCED
+        return None if never else f"No {noun}s match."
     if page.returned == page.total:
         return f"**{count(page.total)} {plural}**"
     first = (page.page - 1) * page.page_size + 1

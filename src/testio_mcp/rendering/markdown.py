@@ -71,7 +71,8 @@ def _beside_label(value: Cell) -> str:
     if not isinstance(value, str):
         return f" {_text(value)}"
     text = quoted(value)
-    return "\n  " + text.replace("\n", "\n  ") if "\n" in text else f" {text}"
+    # Behind a label nothing begins a line, so that a short value needs no more than `inline`.
+    return "\n  " + text.replace("\n", "\n  ") if "\n" in text else f" {inline(value)}"
 
 
 def count(value: int | None) -> str:

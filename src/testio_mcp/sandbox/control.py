@@ -37,6 +37,7 @@ CHANGES: tuple[str, ...] = (
     "restore_test",
     "delete_bug",
     "delete_feature",
+    "restore_feature",
     "move_on",
     "set_field",
     "drop_field",

@@ -31,7 +31,8 @@ class Demo:
     def __init__(self, folder: Path, now: datetime) -> None:
         self._file = folder / "demo.json"
         self._users = folder / "processes"
-        self._users.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for private in (folder.parent, folder, self._users):
+            private.mkdir(parents=True, exist_ok=True, mode=0o700)
         state = self._load()
         # Others may be reading the old data; they finish the week with it.
         if state is None or (self._is_old(state, now) and not self._others()):

@@ -75,6 +75,9 @@ class Records:
     def product(self, product_id: int) -> Product:
         return self._generated.product(self._index(product_id))
 
+    def product_row(self, product_id: int) -> Json:
+        return self._with_changes("product", product_id, self.product(product_id).row())
+
     def features(self, product_id: int, section_id: int | None = None) -> list[Feature]:
         """Those in the catalogue, of one section or of all."""
         gone = self._overlay.deleted_features

@@ -64,10 +64,10 @@ class Answers:
 
     async def products(self, request: Request) -> Response:
         ids = self._world.product_ids()
-        return answer({"products": [self._world.product(id_).row() for id_ in ids]})
+        return answer({"products": [self._world.product_row(id_) for id_ in ids]})
 
     async def product(self, request: Request) -> Response:
-        return answer({"product": self._world.product(_own_product(request)).row()})
+        return answer({"product": self._world.product_row(_own_product(request))})
 
     async def tests(self, request: Request) -> Response:
         ids = self._world.test_ids(_own_product(request))

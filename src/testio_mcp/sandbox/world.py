@@ -13,7 +13,7 @@ from testio_mcp.sandbox.scale import Scale
 from testio_mcp.sandbox.schedule import Facts
 from testio_mcp.sandbox.timestamps import written
 
-KINDS = ("test", "bug")
+KINDS = ("product", "test", "bug")
 
 
 class World(Records):
@@ -121,6 +121,12 @@ class World(Records):
             raise UnknownId("feature", feature_id)
         self._overlay.deleted_features.add(feature_id)
 
+    def restore_feature(self, feature_id: int) -> None:
+        """Bring a deleted feature back into the catalogue."""
+        if feature_id not in self._overlay.deleted_features:
+            raise UnknownId("deleted feature", feature_id)
+        self._overlay.deleted_features.remove(feature_id)
+
     def move_on(self, at: datetime | None = None) -> Round:
         """One round of believable changes, the same for the same seed, anchor and turn.
 
@@ -133,11 +139,11 @@ class World(Records):
         return play_round(self, self._rounds)
 
     def set_field(self, kind: str, id_: int, field: str, value: object) -> None:
-        """Put any value in a field of a "test" or "bug": an unknown word, a wrong type."""
+        """Put any value in a field of one of `KINDS`: an unknown word, a wrong type."""
         self._change(kind, id_, {field: value})
 
     def drop_field(self, kind: str, id_: int, field: str) -> None:
-        """Leave a field of a "test" or "bug" out."""
+        """Leave a field of one of `KINDS` out."""
         self._change(kind, id_, {field: DROPPED})
 
     def poison_test(self, test_id: int, single_ok: bool = False) -> None:
@@ -157,7 +163,10 @@ class World(Records):
     def _change(self, kind: str, id_: int, fields: dict[str, object]) -> None:
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
-        if kind == "bug":
+        if kind == "product":
+            self._index(id_)
+            self._set(kind, id_, fields)
+        elif kind == "bug":
             self.bug_row(id_)
             self._overlay.touched_tests.add(self._test_of_bug(id_))
             self._set(kind, id_, fields)

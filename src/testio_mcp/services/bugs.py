@@ -13,7 +13,7 @@ from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.pages import page_of, resolved
+from testio_mcp.services.pages import caveat, page_of, resolved
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
     BugAnswer,
@@ -71,8 +71,7 @@ class BugService:
         now = datetime.now(UTC)
         row = await self._bugs.get(bug_id)
         if row is None:
-            await self._freshness.of(Basis(), now)
-            raise NotFound("bug", bug_id)
+            raise NotFound("bug", bug_id, caveat=await caveat(self._freshness, now))
         bug, details = row.Bug, row.BugDetails
         basis = Basis((bug.product_id,), (bug.test_id,), lists=False, bugs=True)
         return BugAnswer(
@@ -100,9 +99,9 @@ class BugService:
         """An id or a name that nothing has would look like an empty result."""
         await refuse_unknown_products(self._products, wanted.product_ids)
         if wanted.test_ids:
-            _refuse("test", wanted.test_ids, await self._tests.known(wanted.test_ids))
+            refuse_unknown("test", wanted.test_ids, await self._tests.known(wanted.test_ids))
         if wanted.feature_ids:
-            _refuse(
+            refuse_unknown(
                 "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
             )
         if wanted.rejection_reasons:
@@ -143,10 +142,11 @@ def bug_summary(row: Record, now: datetime) -> BugSummary:
 async def refuse_unknown_products(products: ProductRepository, ids: Sequence[int]) -> None:
     """Raise NotFound for a product that is not in the cache."""
     if ids:
-        _refuse("product", ids, await products.names())
+        refuse_unknown("product", ids, await products.names())
 
 
-def _refuse(kind: str, ids: Sequence[int], known: Iterable[int]) -> None:
+def refuse_unknown(kind: str, ids: Sequence[int], known: Iterable[int]) -> None:
+    """Raise NotFound for ids that are not in the cache."""
     unknown = sorted(set(ids) - set(known))
     if unknown:
         raise NotFound(kind, ", ".join(map(str, unknown)))

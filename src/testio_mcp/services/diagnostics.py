@@ -14,7 +14,7 @@ import anyio
 
 from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.errors import TestIOMcpError
-from testio_mcp.settings import Settings
+from testio_mcp.settings import DEFAULT_HOME, Settings
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import (
     Api,
@@ -65,6 +65,7 @@ class DiagnosticsService:
         settings, cache = self._settings, self._cache
         problems = list(self._problems)
         problems += [str(failure)] if (failure := self._condition.failure) else []
+        problems += [error] if error else []
         path = settings.database_path
         size = await anyio.to_thread.run_sync(_size, path)
         diagnostics = Diagnostics(
@@ -136,5 +137,13 @@ def _shown(path: Path) -> str:
 
 def _visible(settings: Settings) -> dict[str, str]:
     """Settings that differ from their defaults; secrets only as present."""
-    changed = settings.model_dump(exclude_defaults=True)
-    return {f"TESTIO_{name.upper()}": str(value) for name, value in sorted(changed.items())}
+    defaults = Settings.model_construct()
+    changed = {
+        name: value
+        for name, value in settings
+        if value not in (getattr(defaults, name), Path(DEFAULT_HOME).expanduser())
+    }
+    return {
+        f"TESTIO_{name.upper()}": _shown(value) if isinstance(value, Path) else str(value)
+        for name, value in sorted(changed.items())
+    }

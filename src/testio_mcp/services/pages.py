@@ -1,10 +1,18 @@
 """The envelope of a list."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.slice import Paging
 from testio_mcp.views.base import Freshness, Page, ResolvedPeriod, View
+
+if TYPE_CHECKING:
+    from testio_mcp.sync.freshness import FreshnessReader
 
 
 def page_of[T: View](
@@ -23,6 +31,16 @@ def page_of[T: View](
         has_more=paging.offset + len(items) < total,
         period=period,
         freshness=freshness,
+    )
+
+
+async def caveat(freshness: FreshnessReader, now: datetime) -> str | None:
+    """What may be the reason that something is not known; raises what keeps the cache empty."""
+    found = await freshness.of(Basis(bugs=True), now)
+    if found.state is State.NEVER_SYNCED:
+        return found.reason
+    return (
+        " ".join(["Not everything has been read:", *found.incomplete]) if found.incomplete else None
     )
 
 

@@ -50,4 +50,4 @@ class SyncContext:
         for item in items:
             self.tally.add(kind, Outcome.FAILED)
             name = "without an id" if item.id is None else str(item.id)
-            self.tally.incomplete.append(f"{kind.singular} {name} could not be read: {item.error}")
+            self.tally.incomplete.append(f"{kind.singular} {name} could not be read: {item.error}.")

@@ -19,6 +19,8 @@ from testio_mcp.views.base import Freshness
 
 # Bugs of an archived test are read daily; a sync may come half a day late.
 REVIEW_TTL = timedelta(hours=36)
+# Of what the last sync could not read; the rest is counted.
+LINES_SHOWN = 3
 
 
 @dataclass
@@ -77,7 +79,7 @@ class FreshnessReader:
         products = await self._products(basis)
         await self._lists(basis, products, ages)
         await self._tests(basis, ages, now)
-        incomplete = ages.missing + await self._problems(products)
+        incomplete = ages.missing + await self._problems(products) + await self._not_read()
         if ages.as_of is None:
             return Freshness(
                 as_of=None,
@@ -135,6 +137,15 @@ class FreshnessReader:
             for row in await fetch(self._session, query)
         ]
 
+    async def _not_read(self) -> list[str]:
+        """What the last sync could not read, in short."""
+        query = select(col(SyncRun.incomplete)).where(col(SyncRun.status) != RunStatus.RUNNING)
+        rows = await fetch(self._session, query.order_by(col(SyncRun.id).desc()).limit(1))
+        lines: list[str] = rows[0][0] if rows else []
+        more = len(lines) - LINES_SHOWN
+        rest = [f"{more} more could not be read: see get_server_diagnostics."] if more > 0 else []
+        return lines[:LINES_SHOWN] + rest
+
     def _why_stale(self, ages: _Ages, now: datetime) -> str | None:
         if self._condition.blocked:
             return str(self._condition.blocked)
@@ -147,8 +158,8 @@ class FreshnessReader:
     async def _why_empty(self) -> str:
         run = await self._running()
         if run:
-            counts = [f"{sum(run.counts[kind].values()):,} {kind}" for kind in ("tests", "bugs")]
-            return f"The first sync is running: {' and '.join(counts)} so far."
+            tests, bugs = (sum(run.counts.get(kind, {}).values()) for kind in ("tests", "bugs"))
+            return f"The first sync is running: {tests:,} tests and {bugs:,} bugs so far."
         if self._condition.failure:
             raise self._condition.failure
         return "The first sync has not run yet."

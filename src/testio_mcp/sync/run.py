@@ -6,12 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlmodel import col
 
 from testio_mcp.database.engine import Database, fetch
 from testio_mcp.domain.syncs import RunStatus, SyncOptions, Tally, Trigger
-from testio_mcp.errors import ApiError, ApiUnauthorized, ConfigurationError, TestIOMcpError
+from testio_mcp.errors import (
+    ApiError,
+    ApiUnauthorized,
+    ConfigurationError,
+    DatabaseNewer,
+    TestIOMcpError,
+)
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
@@ -21,6 +27,8 @@ from testio_mcp.tables import SyncRun
 # How often other processes get to see how far a run is.
 RECORD_SECONDS = 1.0
 RUNS_KEPT = 200
+# A write-ahead log longer than this is moved into the file while the sync goes on.
+LOG_BYTES = 16_000_000
 
 # Only a person can mend these; everything else may pass by itself.
 _REFUSALS = (ApiUnauthorized, ConfigurationError)
@@ -70,26 +78,37 @@ class Syncer:
         if self._condition.blocked and not isinstance(self._condition.blocked, ApiUnauthorized):
             raise self._condition.blocked
         with self.lock.held():
-            tally = Tally()
-            run_id = await self._begin(options, trigger)
-            self.current = running = Running(run_id, tally)
-            on_begun()
             try:
-                await self._recorded(run_id, options, tally)
-            finally:
-                self.current = None
-                running.done.set()
-            await self._database.checkpoint()
+                return await self._run(options, trigger, on_begun)
+            except DatabaseNewer as error:
+                self._condition.blocked = error
+                raise
+
+    async def _run(
+        self, options: SyncOptions, trigger: Trigger, on_begun: Callable[[], None]
+    ) -> int:
+        tally = Tally()
+        run_id = await self._begin(options, trigger)
+        self.current = running = Running(run_id, tally)
+        on_begun()
+        try:
+            await self._recorded(run_id, options, tally)
+        finally:
+            self.current = None
+            running.done.set()
+        await self._database.checkpoint()
         return run_id
 
-    async def last_begun(self) -> datetime | None:
-        """When the newest run of any process began that read what it set out to read."""
-        query = select(func.max(col(SyncRun.started_at))).where(
-            col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL))
+    async def last_begun(self, options: SyncOptions) -> datetime | None:
+        """When the newest run of any process began that read at least what these options ask."""
+        query = (
+            select(col(SyncRun.started_at), col(SyncRun.options))
+            .where(col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL)))
+            .order_by(col(SyncRun.started_at).desc())
         )
         async with self._database.read() as session:
-            ((started_at,),) = await fetch(session, query)
-        return started_at if isinstance(started_at, datetime) else None
+            rows = await fetch(session, query)
+        return next((row.started_at for row in rows if _covers(row.options, options)), None)
 
     async def _recorded(self, run_id: int, options: SyncOptions, tally: Tally) -> None:
         context = self._new_context(options, tally)
@@ -123,27 +142,30 @@ class Syncer:
             "counts": {},
             "incomplete": [],
         }
+        ours = col(SyncRun.customer_id) == self._customer_id
         async with self._database.write() as session:
             # Whoever holds the lock knows that no other run is alive.
             await session.exec(
                 update(SyncRun)
-                .where(col(SyncRun.status) == RunStatus.RUNNING)
+                .where(ours, col(SyncRun.status) == RunStatus.RUNNING)
                 .values(status=RunStatus.FAILED, finished_at=now, error="The process ended.")
             )
             result = await session.exec(insert(SyncRun).values(**row))
             run_id: int = (result.inserted_primary_key or (0,))[0]
-            await session.exec(delete(SyncRun).where(col(SyncRun.id) <= run_id - RUNS_KEPT))
+            await session.exec(delete(SyncRun).where(ours, col(SyncRun.id) <= run_id - RUNS_KEPT))
         return run_id
 
     async def _keep_recording(self, run_id: int, tally: Tally) -> None:
         while True:
             await anyio.sleep(RECORD_SECONDS)
             await self._write(run_id, tally)
+            await self._database.checkpoint(above=LOG_BYTES)
 
     async def _end(
         self, run_id: int, tally: Tally, status: RunStatus, error: BaseException | None = None
     ) -> None:
-        self._note(error)
+        if status is not RunStatus.CANCELLED:
+            self._note(error)
         known = isinstance(error, TestIOMcpError)
         message = str(error) if known else error and "An unexpected error ended the sync."
         await self._write(
@@ -163,6 +185,15 @@ class Syncer:
         """Let readers know what keeps the cache from being refreshed, or that nothing does."""
         self._condition.blocked = error if isinstance(error, _REFUSALS) else None
         self._condition.last_error = error if isinstance(error, ApiError) else None
+
+
+def _covers(done: dict[str, Any], wanted: SyncOptions) -> bool:
+    """Whether a run with these recorded options read all of the products and time wanted."""
+    products, since = set(done["product_ids"]), done["since"]
+    every = not products or (bool(wanted.product_ids) and products >= set(wanted.product_ids))
+    if since is None:
+        return every
+    return every and wanted.since is not None and datetime.fromisoformat(since) <= wanted.since
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

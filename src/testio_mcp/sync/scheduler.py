@@ -19,9 +19,9 @@ FIRST_RETRY = timedelta(minutes=1)
 async def cycle(syncer: Syncer, options: SyncOptions, interval: timedelta) -> timedelta:
     """Sync once and return how long to wait for the next time.
 
-    Does nothing while another process syncs, or when one did within the interval.
+    Does nothing while another process syncs, or when one did as much within the interval.
     """
-    begun = await syncer.last_begun()
+    begun = await syncer.last_begun(options)
     now = datetime.now(UTC)
     if begun and now - begun < interval:
         return begun + interval - now

@@ -70,6 +70,7 @@ async def sync_products(sync: SyncContext) -> list[ProductPayload]:
     listing = await sync.client.products()
     sync.unreadable(Kind.PRODUCTS, listing.unreadable)
     seen = {item.payload.id for item in listing.items}
+    seen |= {item.id for item in listing.unreadable if item.id is not None}
     async with sync.database.read() as session:
         await _refuse_another_customer(session, seen)
     unknown = sorted(set(sync.options.product_ids) - seen)
@@ -83,8 +84,8 @@ async def sync_products(sync: SyncContext) -> list[ProductPayload]:
         for item in listing.items
         if not sync.options.product_ids or item.payload.id in sync.options.product_ids
     ]
-    await keep_products(sync, wanted, listing.began)
-    return [item.payload for item in wanted]
+    ours = await keep_products(sync, wanted, listing.began)
+    return [item.payload for item in wanted if item.payload.id in ours]
 
 
 async def _refuse_another_customer(session: ReadSession, seen: set[int]) -> None:

@@ -58,7 +58,7 @@ async def keep(
     foreign = await _foreign_ids(session, model, raws, sync.customer_id)
     for id in sorted(foreign):
         sync.failed_item(kind, id, "another customer's row has its id")
-    known = await _known_hashes(session, kind, raws)
+    known = await _known_hashes(session, sync.customer_id, kind, model, raws)
     written = {id for id, raw in raws.items() if known.get(id) != raw.hash} - foreign
     sync.tally.add(kind, Outcome.NEW, len(written - known.keys()))
     sync.tally.add(kind, Outcome.CHANGED, len(written & known.keys()))
@@ -78,10 +78,24 @@ async def _foreign_ids(
 
 
 async def _known_hashes(
-    session: WriteSession, kind: Kind, ids: Collection[int]
+    session: WriteSession,
+    customer_id: int,
+    kind: Kind,
+    model: type[SQLModel],
+    ids: Collection[int],
 ) -> dict[int, bytes]:
-    query = select(col(Payload.id), col(Payload.hash)).where(
-        col(Payload.kind) == kind, col(Payload.form) == "list", among(col(Payload.id), ids)
+    """Of rows that are not marked as deleted: one that comes back is written again."""
+    table = table_of(model)
+    query = (
+        select(col(Payload.id), col(Payload.hash))
+        .join(table, table.c.id == col(Payload.id))
+        .where(
+            col(Payload.customer_id) == customer_id,
+            col(Payload.kind) == kind,
+            col(Payload.form) == "list",
+            among(col(Payload.id), ids),
+            table.c.deleted_at.is_(None),
+        )
     )
     return {id: hash for id, hash in await fetch(session, query)}
 
@@ -104,11 +118,18 @@ async def _keep_payloads(
 
 
 async def read_later(
-    session: WriteSession, unit: Unit, ids: Collection[int], began: datetime
+    session: WriteSession,
+    customer_id: int,
+    unit: Unit,
+    ids: Collection[int],
+    began: datetime,
 ) -> set[int]:
     """Which of these units were already read by a request that began after `began`."""
     query = select(col(Stamp.id)).where(
-        col(Stamp.kind) == unit, among(col(Stamp.id), ids), col(Stamp.at) > began
+        col(Stamp.customer_id) == customer_id,
+        col(Stamp.kind) == unit,
+        among(col(Stamp.id), ids),
+        col(Stamp.at) > began,
     )
     return {id for (id,) in await fetch(session, query)}
 

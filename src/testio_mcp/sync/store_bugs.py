@@ -11,7 +11,6 @@ from testio_mcp.api.payloads import BugPayload
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind
-from testio_mcp.domain.text import clean
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
 from testio_mcp.sync.statements import among, upsert
@@ -35,7 +34,7 @@ async def store_bugs(
     salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
     raws = {item.payload.id: Raw.of(item.payload.id, item.raw, salt) for item in listing.items}
     async with sync.database.write() as session:
-        later = await read_later(session, Unit.BUGS, test_ids, listing.began)
+        later = await read_later(session, sync.customer_id, Unit.BUGS, test_ids, listing.began)
         products = await _products(session, sync, set(test_ids) - later)
         bugs = [item.payload for item in listing.items if item.payload.test.id in products]
         references = await _References.of(session, sync, bugs)
@@ -72,7 +71,7 @@ class _References:
     async def of(
         cls, session: WriteSession, sync: SyncContext, bugs: Sequence[BugPayload]
     ) -> "_References":
-        authors = [clean(bug.author.name) for bug in bugs if bug.author and bug.author.name]
+        authors = [bug.author.name for bug in bugs if bug.author]
         people = await user_ids(session, sync, "tester", authors)
         named = {bug.test_feature.id for bug in bugs if bug.test_feature}
         query = select(col(TestFeature.id), col(TestFeature.feature_id)).where(
@@ -86,12 +85,12 @@ class _References:
         return cls(people, test_features, features)
 
     def __getitem__(self, bug: BugPayload) -> Row:
-        author = clean(bug.author.name) if bug.author and bug.author.name else ""
+        author = bug.author.name if bug.author else None
         reference = bug.test_feature
         stored = self._test_features.get(reference.id) if reference else None
         named = reference.feature_id if reference else None
         return {
-            "reporter_id": self._people.get(author),
+            "reporter_id": self._people.get(author or ""),
             "test_feature_id": reference.id if reference and stored is not None else None,
             "feature_id": stored or (named if named in self._features else None),
         }

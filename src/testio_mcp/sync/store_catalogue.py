@@ -17,6 +17,7 @@ from testio_mcp.api.payloads import (
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind, Outcome
+from testio_mcp.domain.text import clean
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import (
     Row,
@@ -27,7 +28,7 @@ from testio_mcp.sync.mapping import (
     user_story_row,
 )
 from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
-from testio_mcp.sync.store import Raw, keep, stamp
+from testio_mcp.sync.store import Raw, existing_ids, keep, stamp
 from testio_mcp.tables import Customer, Feature, Product, RejectReason, User, UserStory
 
 # Each listing with the section it was read for, None where a product has no sections.
@@ -36,12 +37,15 @@ type Sectioned[P] = Sequence[tuple[int | None, Listing[P]]]
 
 async def keep_products(
     sync: SyncContext, items: Sequence[Item[ProductPayload]], began: datetime
-) -> None:
+) -> set[int]:
+    """Returns the ids that are ours: another customer's product stays as it is."""
     found = [(Raw.of(item.payload.id, item.raw), product_row(item.payload)) for item in items]
     async with sync.database.write() as session:
         await insert_missing(session, Customer, [{"id": sync.customer_id, "host": sync.host}])
         await keep(session, sync, Kind.PRODUCTS, Product, found)
         await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], began)
+        ids = [item.payload.id for item in items]
+        return await existing_ids(session, Product, ids, sync.customer_id)
 
 
 async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:
@@ -135,9 +139,9 @@ async def _delete_missing(
 async def user_ids(
     session: WriteSession, sync: SyncContext, type: str, names: Iterable[str | None]
 ) -> dict[str, int]:
-    """Ids of people by name; those met for the first time get one."""
-    wanted = {name for name in names if name}
-    new = sorted(name for name in wanted if (type, name) not in sync.users)
+    """Ids of people by their name as it was sent; those met for the first time get one."""
+    wanted = {name: clean(name) for name in names if name}
+    new = sorted({name for name in wanted.values() if name and (type, name) not in sync.users})
     if new:
         rows: list[Row] = [
             {"customer_id": sync.customer_id, "type": type, "name": name} for name in new
@@ -149,4 +153,4 @@ async def user_ids(
             col(User.name).in_(new),
         )
         sync.users.update({(type, name): id for name, id in await fetch(session, query)})
-    return {name: sync.users[type, name] for name in wanted}
+    return {sent: sync.users[type, name] for sent, name in wanted.items() if name}

@@ -34,7 +34,7 @@ async def store_tests(
     """One transaction: the tests, their parents and their children, and the stamp of each."""
     raws = {item.payload.id: Raw.of(item.payload.id, without_secrets(item.raw)) for item in items}
     async with sync.database.write() as session:
-        later = await read_later(session, Unit.TEST, raws, began)
+        later = await read_later(session, sync.customer_id, Unit.TEST, raws, began)
         payloads = {item.payload.id: item.payload for item in items if item.payload.id not in later}
         people = await user_ids(
             session,
