@@ -1,25 +1,24 @@
 """Composition root: everything with a lifetime is opened and closed here."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from pydantic import SecretStr
 from sqlalchemy import select
 from sqlmodel import col
 
-from testio_mcp.api.client import TestIOClient
 from testio_mcp.database.engine import Database, fetch
 from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside, shown
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
 from testio_mcp.errors import ConfigurationError, DatabaseError, InvalidRequest, TestIOMcpError
-from testio_mcp.sandbox import serving
-from testio_mcp.sandbox.demo import Demo
 from testio_mcp.services.registry import Scope, ServiceRegistry
 from testio_mcp.settings import Loaded, Settings
 from testio_mcp.sync.context import SyncContext
@@ -28,6 +27,11 @@ from testio_mcp.sync.lock import SyncLock
 from testio_mcp.sync.run import Syncer
 from testio_mcp.sync.scheduler import cycle, keep_fresh
 from testio_mcp.tables import Customer, fence
+
+# A look at the last syncs needs no HTTP; importing that takes longer than the look itself.
+if TYPE_CHECKING:
+    from testio_mcp.api.client import TestIOClient
+    from testio_mcp.sandbox.demo import Demo
 
 # Slots that background work leaves to people, where there are people.
 RESERVED_REQUESTS = 2
@@ -43,7 +47,7 @@ class Source:
     host: str
 
     @classmethod
-    def of(cls, settings: Settings) -> "Source":
+    def of(cls, settings: Settings) -> Source:
         return cls(str(settings.customer_api_base_url), settings.customer_api_token, settings.host)
 
 
@@ -117,11 +121,15 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    loaded: Loaded, source: Source | None = None, *, reserved: int = 0
+    loaded: Loaded,
+    source: Source | None = None,
+    *,
+    reserved: int = 0,
+    online: bool = True,
 ) -> AsyncIterator[App]:
     """Everything a command or the server needs, whatever is wrong with settings or cache.
 
-    What is wrong is said by the services: with a cache they answer from it, without one they
+    Unless `online` nothing is asked of TestIO. What is wrong is said by the services: with a cache they answer from it, without one they
     raise what to do.
     """
     settings = loaded.settings
@@ -129,7 +137,7 @@ async def open_app(
     condition = Condition(blocked=_blocked(loaded, source))
     problems, warnings = list(loaded.problems), list(loaded.warnings)
     async with AsyncExitStack() as stack:
-        client = _client(settings, source, reserved)
+        client = _client(settings, source, reserved) if online else None
         if client:
             await stack.enter_async_context(client)
         database, fault, syncer = None, None, None
@@ -161,6 +169,9 @@ async def open_app(
 @asynccontextmanager
 async def open_demo(loaded: Loaded) -> AsyncIterator[App]:
     """The app over invented data, in a cache of its own; needs no token and no network."""
+    from testio_mcp.sandbox import serving  # noqa: PLC0415  see above
+    from testio_mcp.sandbox.demo import Demo  # noqa: PLC0415  see above
+
     settings = loaded.settings
     home = settings.home / "demo"
     # Built from defaults alone: the demo must work whatever the settings say.
@@ -198,6 +209,8 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
 def _client(settings: Settings, source: Source, reserved: int) -> TestIOClient | None:
     if source.token is None:
         return None
+    from testio_mcp.api.client import TestIOClient  # noqa: PLC0415  see above
+
     return TestIOClient(
         source.base_url,
         source.token,

@@ -133,7 +133,10 @@ class Settings(BaseSettings):
     @field_validator("home", "db_path", "log_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+        try:
+            return value.expanduser().absolute() if value else None
+        except RuntimeError:
+            raise ValueError("there is no such home folder") from None
 
     @field_validator("timezone")
     @classmethod
@@ -174,11 +177,11 @@ def load_settings(env_file: Path | None = None, **flags: Any) -> Loaded:
 
     Never raises: a server that does not start cannot say what is wrong.
     """
-    problems = [] if env_file is None or env_file.is_file() else [f"There is no file {env_file}."]
-    named = tuple(file for file in (env_file,) if file)
+    problems: list[str] = []
+    named = _readable(env_file, problems, required=True) if env_file else ()
     home = _Home(_env_file=named, **{k: v for k, v in flags.items() if k == "home"}).home
     # Of several files pydantic-settings lets the last one win.
-    files = (home.expanduser() / ".env", *named)
+    files = (*_readable(home / ".env", problems), *named)
     try:
         settings = Settings(_env_file=files, **flags)
     except ValidationError as error:
@@ -187,6 +190,21 @@ def load_settings(env_file: Path | None = None, **flags: Any) -> Loaded:
         defaults = {name: Settings.model_fields[name].get_default() for name in wrong}
         settings = Settings(_env_file=files, **{**flags, **defaults})
     return Loaded(settings, problems, _unknown(files))
+
+
+def _readable(file: Path, problems: list[str], *, required: bool = False) -> tuple[Path, ...]:
+    """The file, or nothing and one more problem where it cannot be read."""
+    # Whoever is started without a shell gets the tilde as it is; here it may name nobody.
+    path = Path(os.path.expanduser(file)).absolute()
+    try:
+        if path.is_file():
+            dotenv_values(path)
+            return (path,)
+        if required:
+            problems.append(f"There is no file {file}.")
+    except (OSError, UnicodeDecodeError):
+        problems.append(f"The file {file} cannot be read: it must be plain text in UTF-8.")
+    return ()
 
 
 class _Home(BaseSettings):
@@ -210,13 +228,14 @@ def _problem(name: str, message: str, value: Any) -> str:
 def _unknown(files: tuple[Path, ...]) -> list[str]:
     given = {
         *os.environ,
-        *(name for file in files if file.is_file() for name in dotenv_values(file)),
+        *(name for file in files for name in dotenv_values(file)),
     }
     names = {name.upper() for name in given}
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     sentences = []
-    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in known):
-        close = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        sentences.append(f"{name} is not a setting.{hint}")
+    for name in sorted(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)):
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
+            sentences.append(f"{PREFIX}{name} is not a setting.{hint}")
     return sentences

@@ -6,13 +6,13 @@ import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from pydantic import SecretStr, ValidationError
 
+from testio_mcp.api.answers import Fetched, Item, Listing, Unreadable
 from testio_mcp.api.connection import Connection, Params, Question
 from testio_mcp.api.forms import MAX_ID, Payload, problem_of
 from testio_mcp.api.payloads import (
@@ -31,45 +31,6 @@ WITH_STORIES: Params = {"includes[]": "user_stories"}
 CHUNK = 250
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Item[P]:
-    """`raw` is the item as sent, credentials of test environments included."""
-
-    payload: P
-    raw: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An item that lacks what it needs; `error` names fields and problems, never values."""
-
-    id: int | None
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing[P]:
-    """`began` is the UTC instant at which the request that brought this answer was sent."""
-
-    items: list[Item[P]]
-    unreadable: list[Unreadable]
-    began: datetime
-
-    @property
-    def rows(self) -> int:
-        """How many TestIO sent, readable or not."""
-        return len(self.items) + len(self.unreadable)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched[P]:
-    """A single item; `raw` and `began` as in a listing."""
-
-    payload: P
-    raw: dict[str, Any]
-    began: datetime
 
 
 class TestIOClient:

@@ -49,7 +49,7 @@ async def _sync(loaded: Loaded, options: argparse.Namespace) -> int:
 
 
 async def _status(loaded: Loaded, options: argparse.Namespace) -> int:
-    async with open_app(loaded) as app, app.services.open(SyncService) as syncs:
+    async with open_app(loaded, online=False) as app, app.services.open(SyncService) as syncs:
         runs, holder = await syncs.history(), syncs.lock_holder()
     data = {
         "syncs": [run.model_dump(mode="json") for run in runs],

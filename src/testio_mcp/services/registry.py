@@ -1,14 +1,15 @@
 """Builds services. Each one lives as long as the session it was built on."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from testio_mcp.api.client import TestIOClient
 from testio_mcp.database.engine import Database, ReadSession
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.repositories.bugs import BugRepository
@@ -24,6 +25,10 @@ from testio_mcp.services.tests import TestService
 from testio_mcp.settings import Settings
 from testio_mcp.sync.freshness import Condition, FreshnessReader, Rules
 from testio_mcp.sync.run import Syncer
+
+# Not every command asks TestIO, and httpx takes a while to import.
+if TYPE_CHECKING:
+    from testio_mcp.api.client import TestIOClient
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,22 @@
 """What the steps of one sync share."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 
-from testio_mcp.api.client import TestIOClient, Unreadable
+from testio_mcp.api.answers import Unreadable
 from testio_mcp.database.engine import Database
 from testio_mcp.domain.syncs import Kind, Outcome, SyncOptions, Tally
 from testio_mcp.errors import ApiError, ApiUnauthorized
+
+# Not every command asks TestIO, and httpx takes a while to import.
+if TYPE_CHECKING:
+    from testio_mcp.api.client import TestIOClient
 
 # Fetched but not yet stored answers are kept few, so that memory stays flat.
 UNITS_IN_FLIGHT = 20

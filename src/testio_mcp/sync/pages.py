@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import anyio
 
-from testio_mcp.api.client import Listing
+from testio_mcp.api.answers import Listing
 from testio_mcp.api.payloads import TestPayload
 from testio_mcp.errors import ApiError
 

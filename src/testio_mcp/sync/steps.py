@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from testio_mcp.api.client import Item, Listing
+from testio_mcp.api.answers import Item, Listing
 from testio_mcp.api.payloads import FeaturePayload, ProductPayload, TestPayload, UserStoryPayload
 from testio_mcp.database.engine import ReadSession, fetch
 from testio_mcp.domain.freshness import Unit

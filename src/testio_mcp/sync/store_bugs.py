@@ -1,12 +1,13 @@
 """Writes bugs, with their details and devices."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 from sqlalchemy import select
 from sqlmodel import col
 
-from testio_mcp.api.client import Listing
+from testio_mcp.api.answers import Listing
 from testio_mcp.api.payloads import BugPayload
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
@@ -39,7 +40,10 @@ async def store_bugs(
         bugs = [item.payload for item in listing.items if item.payload.test.id in products]
         references = await _References.of(session, sync, bugs)
         found = [
-            (raws[bug.id], {**bug_row(bug, products[bug.test.id], sync.reasons), **references[bug]})
+            (
+                _made_of(raws[bug.id], references[bug]),
+                {**bug_row(bug, products[bug.test.id], sync.reasons), **references[bug]},
+            )
             for bug in bugs
         ]
         for _, row in found:
@@ -47,6 +51,12 @@ async def store_bugs(
         written = await keep(session, sync, Kind.BUGS, Bug, found)
         await _keep_children(session, sync, [bug for bug in bugs if bug.id in written])
         await stamp(session, sync.customer_id, Unit.BUGS, sorted(products), listing.began)
+
+
+def _made_of(raw: Raw, references: Row) -> Raw:
+    """The rows that a bug refers to can come and go while the bug stays as it is."""
+    made_of = raw.hash + repr(references).encode()
+    return replace(raw, hash=blake2b(made_of, digest_size=16).digest())
 
 
 async def _products(session: WriteSession, sync: SyncContext, test_ids: set[int]) -> dict[int, int]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlmodel import SQLModel, col
 
-from testio_mcp.api.client import Item, Listing
+from testio_mcp.api.answers import Item, Listing
 from testio_mcp.api.payloads import (
     FeaturePayload,
     ProductPayload,

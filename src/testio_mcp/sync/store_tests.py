@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete
 from sqlmodel import col
 
-from testio_mcp.api.client import Item
+from testio_mcp.api.answers import Item
 from testio_mcp.api.payloads import ProductPayload, TestPayload, without_secrets
 from testio_mcp.database.engine import WriteSession
 from testio_mcp.domain.freshness import Unit

@@ -1,0 +1,44 @@
+"""What the client gives back: items, each with what was sent, and the instant of the request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Item[P]:
+    """`raw` is the item as sent, credentials of test environments included."""
+
+    payload: P
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that lacks what it needs; `error` names fields and problems, never values."""
+
+    id: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing[P]:
+    """`began` is the UTC instant at which the request that brought this answer was sent."""
+
+    items: list[Item[P]]
+    unreadable: list[Unreadable]
+    began: datetime
+
+    @property
+    def rows(self) -> int:
+        """How many TestIO sent, readable or not."""
+        return len(self.items) + len(self.unreadable)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched[P]:
+    """A single item; `raw` and `began` as in a listing."""
+
+    payload: P
+    raw: dict[str, Any]
+    began: datetime
