@@ -15,12 +15,12 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Database, fetch
-from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside, shown
+from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
 from testio_mcp.errors import ConfigurationError, DatabaseError, InvalidRequest, TestIOMcpError
 from testio_mcp.services.registry import Scope, ServiceRegistry
-from testio_mcp.settings import Loaded, Settings
+from testio_mcp.settings import Loaded, Settings, shown
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
@@ -129,8 +129,8 @@ async def open_app(
 ) -> AsyncIterator[App]:
     """Everything a command or the server needs, whatever is wrong with settings or cache.
 
-    Unless `online` nothing is asked of TestIO. What is wrong is said by the services: with a cache they answer from it, without one they
-    raise what to do.
+    Unless `online` nothing is asked of TestIO. What is wrong is said by the services: with a
+    cache they answer from it, without one they raise what to do.
     """
     settings = loaded.settings
     source = source or Source.of(settings)

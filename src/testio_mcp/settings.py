@@ -239,3 +239,9 @@ def _unknown(files: tuple[Path, ...]) -> list[str]:
             hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
             sentences.append(f"{PREFIX}{name} is not a setting.{hint}")
     return sentences
+
+
+def shown(path: Path) -> str:
+    """A path as people write it, relative to their home."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

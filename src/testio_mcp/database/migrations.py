@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from testio_mcp.errors import DatabaseError, DatabaseNewer
+from testio_mcp.settings import shown
 
 _PACKAGE = Path(__file__).parents[1]
 # Beside the package when installed, at the repository root when developing.
@@ -92,12 +93,6 @@ def move_aside(path: Path, *, now: datetime) -> Path:
         if source.exists():
             source.replace(target.with_name(target.name + suffix))
     return target
-
-
-def shown(path: Path) -> str:
-    """A path as people write it, relative to their home."""
-    home = Path.home()
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 
 def _is_current(path: Path) -> bool:

@@ -14,7 +14,7 @@ import anyio
 
 from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.errors import TestIOMcpError
-from testio_mcp.settings import DEFAULT_HOME, Settings
+from testio_mcp.settings import DEFAULT_HOME, Settings, shown
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import (
     Api,
@@ -84,7 +84,7 @@ class DiagnosticsService:
                 last_error=error or (self._client.last_error if self._client else None),
             ),
             database=CacheFile(
-                path=_shown(path), size_bytes=size, rows=await cache.runs.rows() if cache else {}
+                path=shown(path), size_bytes=size, rows=await cache.runs.rows() if cache else {}
             ),
             stamps=[KindFreshness(**row._mapping) for row in await cache.runs.stamps()]
             if cache
@@ -130,11 +130,6 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
-def _shown(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
-
-
 def _visible(settings: Settings) -> dict[str, str]:
     """Settings that differ from their defaults; secrets only as present."""
     defaults = Settings.model_construct()
@@ -144,6 +139,6 @@ def _visible(settings: Settings) -> dict[str, str]:
         if value not in (getattr(defaults, name), Path(DEFAULT_HOME).expanduser())
     }
     return {
-        f"TESTIO_{name.upper()}": _shown(value) if isinstance(value, Path) else str(value)
+        f"TESTIO_{name.upper()}": shown(value) if isinstance(value, Path) else str(value)
         for name, value in sorted(changed.items())
     }

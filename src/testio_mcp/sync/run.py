@@ -1,5 +1,6 @@
 """One sync from lock to record: what was asked, what came of it, what is missing."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +19,14 @@ from testio_mcp.errors import (
     DatabaseNewer,
     TestIOMcpError,
 )
+from testio_mcp.repositories.syncs import SyncRepository
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.sync.steps import sync_all
 from testio_mcp.tables import SyncRun
+
+logger = logging.getLogger(__name__)
 
 # How often other processes get to see how far a run is.
 RECORD_SECONDS = 1.0
@@ -63,6 +67,7 @@ class Syncer:
         self._condition = condition
         self._customer_id = customer_id
         self._new_context = new_context
+        self._logged: set[tuple[str, str]] = set()
 
     async def run(
         self,
@@ -126,6 +131,16 @@ class Syncer:
             raise
         status = RunStatus.PARTIAL if tally.incomplete else RunStatus.OK
         await self._end(run_id, tally, status, context.last_error)
+        await self._log_unknown_words()
+
+    async def _log_unknown_words(self) -> None:
+        """Once a process: diagnostics shows them at any time."""
+        async with self._database.read() as session:
+            unknown = await SyncRepository(session).unknown_values()
+        found = {(what, word) for what, word, _ in unknown}
+        for what, word in sorted(found - self._logged):
+            logger.warning("TestIO uses a %s that is documented nowhere: %r", what, word)
+        self._logged |= found
 
     async def _begin(self, options: SyncOptions, trigger: Trigger) -> int:
         now = datetime.now(UTC)
