@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from testio_mcp.domain.bugs import AUTO_ACCEPTANCE, BugFilter, BugStatus, link
 from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
-from testio_mcp.domain.text import closest
+from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
 from testio_mcp.services.pages import caveat, page_of, resolved
 from testio_mcp.views.base import Page
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from testio_mcp.repositories.tests import TestRepository
     from testio_mcp.sync.freshness import FreshnessReader
     from testio_mcp.tables import BugDevice
+
+
+# Names to offer where one is not known.
+SUGGESTED = 5
 
 
 class BugService:
@@ -156,11 +160,20 @@ def _refuse_words(kind: str, words: Sequence[str], known: Iterable[str]) -> None
     names = sorted(known)
     for word in words:
         if word not in names:
-            near = closest(word, names) or names[:5]
             raise InvalidRequest(
-                f"No {kind} is called {word!r}.",
-                hint=f"Closest: {', '.join(near)}." if near else "None is known yet.",
+                f"No {kind} is called {one_line(word, 60)!r}.", hint=_suggestion(word, names)
             )
+
+
+def _suggestion(word: str, names: Sequence[str]) -> str:
+    """The names that hold the word, else those that look like it, else a few of them."""
+    if not names:
+        return "None is known yet."
+    near = [name for name in names if word.casefold() in name.casefold()][:SUGGESTED]
+    if near := near or closest(word, names):
+        return f"Closest: {', '.join(near)}."
+    more = ", …" if len(names) > SUGGESTED else ""
+    return f"There are {', '.join(names[:SUGGESTED])}{more}."
 
 
 def _devices(rows: Sequence[BugDevice]) -> list[Device]:

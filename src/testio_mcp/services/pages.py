@@ -21,6 +21,7 @@ def page_of[T: View](
     paging: Paging,
     freshness: Freshness,
     period: ResolvedPeriod | None = None,
+    notes: Sequence[str] = (),
 ) -> Page[T]:
     return Page(
         items=list(items),
@@ -30,6 +31,7 @@ def page_of[T: View](
         page_size=paging.page_size,
         has_more=paging.offset + len(items) < total,
         period=period,
+        notes=list(notes),
         freshness=freshness,
     )
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from testio_mcp.sync.freshness import FreshnessReader
 
 LATEST_BUGS = 5
+RUNNING_KEPT = "Tests that still run are included, though they end later."
 
 
 class TestService:
@@ -73,6 +74,7 @@ class TestService:
             paging,
             await self._freshness.of(basis, now),
             resolved(wanted.period, "end_at", self._zone.key),
+            notes=[RUNNING_KEPT] if wanted.period and wanted.period.keeps_running_tests else [],
         )
 
     async def get(self, test_id: int) -> TestAnswer:

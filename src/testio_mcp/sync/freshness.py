@@ -138,8 +138,9 @@ class FreshnessReader:
         ]
 
     async def _not_read(self) -> list[str]:
-        """What the last sync could not read, in short."""
-        query = select(col(SyncRun.incomplete)).where(col(SyncRun.status) != RunStatus.RUNNING)
+        """What the last sync that came to its end could not read, in short."""
+        ended = col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL))
+        query = select(col(SyncRun.incomplete)).where(ended)
         rows = await fetch(self._session, query.order_by(col(SyncRun.id).desc()).limit(1))
         lines: list[str] = rows[0][0] if rows else []
         more = len(lines) - LINES_SHOWN
@@ -147,7 +148,7 @@ class FreshnessReader:
         return lines[:LINES_SHOWN] + rest
 
     def _why_stale(self, ages: _Ages, now: datetime) -> str | None:
-        if self._condition.blocked:
+        if self._condition.blocked and (ages.live or ages.review or ages.missing):
             return str(self._condition.blocked)
         if not ages.overdue(now, self._rules.ttl):
             return "Some of it was never read." if ages.missing else None

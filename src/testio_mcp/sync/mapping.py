@@ -101,7 +101,7 @@ def test_row(payload: TestPayload, product_id: int) -> Row:
         "title": clean(payload.title),
         "status": payload.status,
         "previous_status": None,
-        "review_status": payload.review_status,
+        "review_status": _clean(payload.review_status),
         # Customers know external tests as custom ones.
         "testing_type": (
             TestingType.CUSTOM if payload.testing_type == "external" else payload.testing_type
@@ -123,19 +123,21 @@ def test_details_row(payload: TestPayload) -> Row:
         "goal": _clean(payload.goal),
         "instructions": _clean(payload.instructions),
         "out_of_scope": _clean(payload.out_of_scope),
-        "environment_url": payload.test_environment.url if payload.test_environment else None,
+        "environment_url": _clean(
+            payload.test_environment.url if payload.test_environment else None
+        ),
         "allowed_bugs": {
             "severities": [g for g in grades if getattr(payload, f"enable_{g}") is not False],
-            "types": payload.allowed_bug_types,
+            "types": [clean(kind) for kind in payload.allowed_bug_types],
         },
         "requirements": [
             {
-                "category": requirement.category,
-                "vendor": requirement.vendor,
-                "devices": requirement.devices,
-                "operating_system": requirement.operating_system,
-                "operating_system_version": requirement.operating_system_version,
-                "browsers": requirement.browsers,
+                "category": _clean(requirement.category),
+                "vendor": _clean(requirement.vendor),
+                "devices": [clean(device) for device in requirement.devices],
+                "operating_system": _clean(requirement.operating_system),
+                "operating_system_version": _clean(requirement.operating_system_version),
+                "browsers": [clean(browser) for browser in requirement.browsers],
             }
             for requirement in payload.requirements
         ],
@@ -175,7 +177,7 @@ def bug_row(payload: BugPayload, product_id: int, reasons: Mapping[str, str]) ->
         "rejection_reason": (
             rejection_reason(payload, reasons) if status == BugStatus.REJECTED else None
         ),
-        "language": payload.language,
+        "language": _clean(payload.language),
         "reported_at": payload.reported_at,
         "exported_at": payload.exported_at,
         "deleted_at": None,
@@ -234,7 +236,7 @@ def _steps(steps: Sequence[str]) -> str:
 def bug_device_rows(payload: BugPayload) -> list[Row]:
     """A row for each browser of each device."""
     rows = [
-        {**_device(device), "device": number, "browser": browser}
+        {**_device(device), "device": number, "browser": _clean(browser)}
         for number, device in enumerate(payload.devices)
         for browser in (*device.browsers,) or (None,)
     ]
@@ -269,7 +271,7 @@ def _text(value: Any) -> str | None:
 
 
 def _attachments(payloads: Sequence[AttachmentPayload]) -> list[Row]:
-    return [{"id": payload.id, "url": payload.url} for payload in payloads]
+    return [{"id": payload.id, "url": _clean(payload.url)} for payload in payloads]
 
 
 def _clean(text: str | None) -> str | None:
