@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,13 @@ from testio_mcp.database.engine import Database, fetch
 from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
-from testio_mcp.errors import ConfigurationError, DatabaseError, InvalidRequest, TestIOMcpError
+from testio_mcp.errors import (
+    ConfigurationError,
+    DatabaseError,
+    InvalidRequest,
+    SyncInProgress,
+    TestIOMcpError,
+)
 from testio_mcp.services.registry import Scope, ServiceRegistry
 from testio_mcp.settings import Loaded, Settings, shown
 from testio_mcp.sync.context import SyncContext
@@ -32,6 +39,8 @@ from testio_mcp.tables import Customer, fence
 if TYPE_CHECKING:
     from testio_mcp.api.client import TestIOClient
     from testio_mcp.sandbox.demo import Demo
+
+logger = logging.getLogger(__name__)
 
 # Slots that background work leaves to people, where there are people.
 RESERVED_REQUESTS = 2
@@ -97,10 +106,10 @@ class App:
                 f"Product {', '.join(outside)} is outside TESTIO_PRODUCT_IDS.",
                 hint=f"Allowed are {', '.join(map(str, allowed))}.",
             )
-        text = since or self.settings.sync_since
-        start = None
-        if text:
-            start = parse_period(text, now=datetime.now(UTC), zone=self.settings.zone).start
+        if since:
+            start = parse_period(since, now=datetime.now(UTC), zone=self.settings.zone).start
+        else:
+            start = _every_sync_since(self.settings)
         return SyncOptions(product_ids or allowed, start, force)
 
     def start_keeping_fresh(self) -> None:
@@ -149,6 +158,8 @@ async def open_app(
         except TestIOMcpError as error:
             fault = error
             problems.append(str(error))
+        for warning in warnings:
+            logger.warning(warning)
         background = Background()
         stack.push_async_callback(background.close)
         scope = Scope(
@@ -192,11 +203,10 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
     settings = loaded.settings
     if loaded.problems:
         return ConfigurationError(" ".join(loaded.problems))
-    if settings.sync_since:
-        try:
-            parse_period(settings.sync_since, now=datetime.now(UTC), zone=settings.zone)
-        except InvalidRequest as error:
-            return ConfigurationError(f"TESTIO_SYNC_SINCE is not valid: {error.message}")
+    try:
+        _every_sync_since(settings)
+    except ConfigurationError as error:
+        return error
     if source.token is None:
         return ConfigurationError(
             "No TestIO token is set.",
@@ -204,6 +214,18 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
             f"{shown(settings.home / '.env')}. The demo needs none: testio-mcp demo",
         )
     return None
+
+
+def _every_sync_since(settings: Settings) -> datetime | None:
+    """From when on syncs read tests, unless they are told; raises ConfigurationError."""
+    if not settings.sync_since:
+        return None
+    try:
+        return parse_period(settings.sync_since, now=datetime.now(UTC), zone=settings.zone).start
+    except InvalidRequest as error:
+        raise ConfigurationError(
+            f"TESTIO_SYNC_SINCE is not valid: {error.message}", hint=error.hint
+        ) from error
 
 
 def _client(settings: Settings, source: Source, reserved: int) -> TestIOClient | None:
@@ -225,9 +247,15 @@ def _prepare(settings: Settings) -> list[str]:
     path = settings.database_path
     try:
         migrate(path, lock_timeout=settings.lock_timeout)
-    except DatabaseDamaged:
-        with SyncLock(path).held():
-            moved = move_aside(path, now=datetime.now(UTC))
+    except DatabaseDamaged as damaged:
+        try:
+            with SyncLock(path).held():
+                moved = move_aside(path, now=datetime.now(UTC))
+        except SyncInProgress as error:
+            raise DatabaseDamaged(
+                f"{damaged.message} It is left, because another process still uses it.",
+                hint="Close that process, then restart this one: the cache is then built anew.",
+            ) from error
         migrate(path, lock_timeout=settings.lock_timeout)
         return [f"The cache file was damaged; it was moved to {shown(moved)} and is built anew."]
     return []

@@ -13,7 +13,7 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 
 from testio_mcp.errors import ConfigurationError
 from testio_mcp.tools import TOOLS
-from testio_mcp.tools.define import APP
+from testio_mcp.tools.define import APP, SERVICES
 from testio_mcp.tools.explain import ExplainErrors
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Opening:
     async def _run(self) -> None:
         try:
             async with self._open_app() as app:
+                app.services.check(SERVICES)
                 self._app = app
                 self._ready.set()
                 await self._closing.wait()

@@ -5,6 +5,7 @@ What was read before an interruption is kept.
 
 import argparse
 import asyncio
+import sys
 
 from testio_mcp.app import open_app
 from testio_mcp.cli.exit_codes import ExitCode
@@ -36,7 +37,13 @@ def run(options: argparse.Namespace) -> int:
     log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
     if loaded.problems:
         raise ConfigurationError(" ".join(loaded.problems))
-    return asyncio.run(_status(loaded, options) if options.status else _sync(loaded, options))
+    if options.status:
+        return asyncio.run(_status(loaded, options))
+    try:
+        return asyncio.run(_sync(loaded, options))
+    except KeyboardInterrupt:
+        print("testio-mcp: Interrupted. What was read until now is kept.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
 
 
 async def _sync(loaded: Loaded, options: argparse.Namespace) -> int:

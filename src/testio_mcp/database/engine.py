@@ -78,7 +78,11 @@ class Database:
             async with self._writer.connect() as connection:
                 driver = (await connection.get_raw_connection()).driver_connection
                 assert driver is not None
+                # A reader is not waited for: until it ends nobody could write.
+                await driver.execute_fetchall("PRAGMA busy_timeout = 0")
                 await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                milliseconds = BUSY_TIMEOUT_SECONDS * 1000
+                await driver.execute_fetchall(f"PRAGMA busy_timeout = {milliseconds}")
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -36,6 +36,8 @@ class SyncContext:
     users: dict[tuple[str, str], int] = field(default_factory=dict)
     # Default comment of each reject reason, folded for comparison, to the reason's key.
     reasons: Mapping[str, str] = field(default_factory=dict)
+    # Products that were warned about once in this run.
+    warned: set[int] = field(default_factory=set)
     last_error: ApiError | None = None
     units: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UNITS_IN_FLIGHT))
 

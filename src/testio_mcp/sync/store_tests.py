@@ -1,5 +1,6 @@
 """Writes tests, with the features as they stood in them."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -23,6 +24,8 @@ from testio_mcp.sync.statements import among, insert_missing, upsert
 from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Feature, Test, TestDetails, TestFeature
+
+logger = logging.getLogger(__name__)
 
 
 async def store_tests(
@@ -105,4 +108,7 @@ async def _keep_lost_features(
         }
         for id in sorted(lost)
     ]
+    if rows and product.id not in sync.warned:
+        sync.warned.add(product.id)
+        logger.warning("Product %d has tests of features that left its catalogue", product.id)
     await insert_missing(session, Feature, rows)

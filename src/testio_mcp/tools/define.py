@@ -17,6 +17,8 @@ from testio_mcp.views.base import View
 
 # Whose services the tools use: FastMCP's lifespan provides it under this name.
 APP = "app"
+# What the tools are given; that all of it can be built is checked when the app opens.
+SERVICES: set[type] = set()
 
 type Renderer[V: View] = Callable[[V, ZoneInfo], str]
 type Answer[**P, V: View] = Callable[P, Awaitable[V]]
@@ -51,6 +53,7 @@ def sync_tool[**P, V: View](
 
 def service[S](service_type: type[S]) -> Any:
     """Inject a service whose session closes when the tool call ends."""
+    SERVICES.add(service_type)
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[S]:
