@@ -1,11 +1,14 @@
 """Fixtures for tests of every cost: a migrated cache, a sandbox, an app over both, a client."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import stamina
 from fastmcp import Client
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
@@ -18,6 +21,7 @@ from testio_mcp.sandbox import Sandbox, Scale, serving
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import Loaded, Settings
 from testio_mcp.tables import fence
+from tests.caches import sync
 
 # The machine's speed is nobody's fault.
 hypothesis_settings.register_profile("steady", deadline=None)
@@ -35,11 +39,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own, so that no test sees the settings of whoever runs it."""
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture
@@ -101,3 +105,44 @@ async def client(settings: Settings, sandbox: Sandbox, api_url: str) -> AsyncIte
     opening = Opening(lambda: open_app(Loaded(settings, [], []), source))
     async with Client(create_server(opening)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def synced_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in step with a sandbox like that of the tests; copied by tests, never opened."""
+    home = tmp_path_factory.mktemp("synced")
+    shutil.copy(template, home / "cache.db")
+
+    async def fill() -> None:
+        sandbox = Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)
+        settings = Settings(_env_file=None, home=home, refresh_interval_seconds=0)
+        async with serving(sandbox) as url:
+            source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
+            async with open_app(Loaded(settings, [], []), source) as app:
+                await sync(app)
+
+    # In a thread of its own, because this one may have an event loop already.
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, fill()).result()
+    return home
+
+
+@pytest.fixture
+def synced_path(path: Path, synced_template: Path) -> Path:
+    """A cache that was synced; ask for it before anything that opens the cache."""
+    for file in synced_template.glob("cache.db*"):
+        shutil.copy(file, path.with_name(file.name))
+    return path
+
+
+@pytest.fixture
+def synced(synced_path: Path, app: App) -> App:
+    """An app over a cache that was synced with the test's sandbox."""
+    return app
+
+
+@pytest.fixture
+def unhurried() -> Iterator[None]:
+    """Requests are retried as often as ever, but without pauses."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield

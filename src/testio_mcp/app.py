@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,9 @@ class App:
     async def _cycle(self, syncer: Syncer, interval: timedelta) -> timedelta:
         pause = await cycle(syncer, self.options(), interval)
         if self.demo and self.demo.move_on():
-            await syncer.run(self.options(), Trigger.BACKGROUND)
+            # Whoever else syncs now sees the changes too.
+            with suppress(SyncInProgress):
+                await syncer.run(self.options(), Trigger.BACKGROUND)
         return pause
 
 

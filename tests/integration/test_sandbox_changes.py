@@ -237,9 +237,9 @@ def test_what_is_unknown_cannot_be_changed(world, change, arguments):
         getattr(world, change)(*arguments)
 
 
-def test_only_tests_and_bugs_have_fields_to_change(world):
-    with pytest.raises(ValueError, match="test, bug"):
-        world.set_field("product", SHOP, "name", "x")
+def test_only_products_tests_and_bugs_have_fields_to_change(world):
+    with pytest.raises(ValueError, match="product, test, bug"):
+        world.set_field("feature", SHOP, "name", "x")
 
 
 def test_what_a_reader_does_to_its_copy_changes_nothing(world):

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     loaded = load_settings(options.env_file)
-    log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
+    log_to(loaded, verbose=options.verbose, quiet=options.quiet)
     asyncio.run(_demo(loaded, options))
     return ExitCode.OK
 

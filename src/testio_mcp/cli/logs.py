@@ -4,17 +4,22 @@ import logging
 from pathlib import Path
 
 from testio_mcp.errors import TestIOMcpError
-from testio_mcp.settings import Settings
+from testio_mcp.settings import Loaded, shown
 
 
-def log_to(settings: Settings, *, verbose: bool, quiet: bool) -> None:
+def log_to(loaded: Loaded, *, verbose: bool, quiet: bool) -> None:
     """Send the log of this program to stderr or its file, without the token."""
+    settings = loaded.settings
     level = "DEBUG" if verbose else "ERROR" if quiet else settings.log_level.upper()
     handler: logging.Handler = logging.StreamHandler()
     if settings.log_file:
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _private(settings.log_file)
-        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
+        try:
+            handler = _private_file(settings.log_file)
+        except OSError as error:
+            loaded.warnings.append(
+                f"TESTIO_LOG_FILE {shown(settings.log_file)} cannot be written "
+                f"({error.strerror}); the log goes to the standard error output."
+            )
     token = settings.customer_api_token
     handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -50,5 +55,7 @@ class _Redacting(logging.Filter):
         return True
 
 
-def _private(file: Path) -> None:
-    file.touch(mode=0o600, exist_ok=True)
+def _private_file(path: Path) -> logging.Handler:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=True)
+    return logging.FileHandler(path, encoding="utf-8")

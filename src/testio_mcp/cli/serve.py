@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     loaded = load_settings(options.env_file)
-    log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
+    log_to(loaded, verbose=options.verbose, quiet=options.quiet)
     asyncio.run(_serve(Opening(lambda: _opened(loaded, demo=options.demo))))
     sys.stdout.flush()
     # A thread that waits for a lock or for stdin must not keep the process alive.

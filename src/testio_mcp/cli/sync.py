@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     loaded = load_settings(options.env_file)
-    log_to(loaded.settings, verbose=options.verbose, quiet=options.quiet)
+    log_to(loaded, verbose=options.verbose, quiet=options.quiet)
     if loaded.problems:
         raise ConfigurationError(" ".join(loaded.problems))
     if options.status:

@@ -53,7 +53,9 @@ def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
         _comments(bug),
         _section(
             "Custom report",
-            "\n".join(f"{answer.question}: {answer.answer}" for answer in bug.report_answers),
+            "\n".join(
+                f"{said.question}: {said.answer}" for said in bug.report_answers if said.answer
+            ),
         ),
         _section("Attachments", "\n".join(bug.attachments)),
         as_of(answer.freshness, zone),
@@ -106,12 +108,17 @@ def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
         ("product", f"{bug.product} ({bug.product_id})"),
         ("test", f"{bug.test} ({bug.test_id})"),
         ("feature", f"{bug.feature} ({bug.feature_id})" if bug.feature else None),
-        ("reported", f"{moment(bug.reported_at, zone)} by {bug.reporter or 'unknown'}"),
+        ("reported", _reported(bug, zone)),
         ("language", bug.language),
         ("location", bug.location),
         ("exported", moment(bug.exported_at, zone)),
         ("link", bug.link),
     ]
+
+
+def _reported(bug: BugDetail, zone: ZoneInfo) -> str:
+    at = moment(bug.reported_at, zone) or "unknown when"
+    return f"{at} by {bug.reporter or 'unknown'}"
 
 
 def _devices(devices: Sequence[Device]) -> str | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from testio_mcp.sandbox.sandbox import Sandbox
 from testio_mcp.sandbox.scale import Scale
@@ -33,14 +34,17 @@ class Demo:
         self._users = folder / "processes"
         for private in (folder.parent, folder, self._users):
             private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        state = self._load()
-        # Others may be reading the old data; they finish the week with it.
-        if state is None or (self._is_old(state, now) and not self._others()):
-            for leftover in folder.glob("cache.db*"):
-                leftover.unlink()
-            state = DemoState(now.astimezone(UTC).replace(microsecond=0).isoformat())
-            self._save(state)
-        (self._users / str(os.getpid())).touch()
+        # Clients start their servers twice, at the same moment.
+        self._alone = FileLock(folder / "demo.lock", mode=0o600)
+        with self._alone:
+            state = self._load()
+            # Others may be reading the old data; they finish the week with it.
+            if state is None or (self._is_old(state, now) and not self._others()):
+                for leftover in folder.glob("cache.db*"):
+                    leftover.unlink()
+                state = DemoState(now.astimezone(UTC).replace(microsecond=0).isoformat())
+                self._save(state)
+            (self._users / str(os.getpid())).touch()
         self._state = state
         self.sandbox = Sandbox(Scale.SMALL, SEED, datetime.fromisoformat(state.anchor))
         if state.moved_on_at:
@@ -49,14 +53,16 @@ class Demo:
     def move_on(self) -> bool:
         """Let some time pass in the world, so that there are changes to see.
 
-        False where that was done before, by this process or another.
+        The worlds of all processes do so at the same instant. False where this one's has before.
         """
         if self._state.moved_on_at:
             return False
-        now = datetime.now(UTC)
-        self.sandbox.world.move_on(now)
-        self._state = DemoState(self._state.anchor, now.isoformat())
-        self._save(self._state)
+        with self._alone:
+            known = self._load() or self._state
+            instant = known.moved_on_at or datetime.now(UTC).isoformat()
+            self._state = DemoState(self._state.anchor, instant)
+            self._save(self._state)
+        self.sandbox.world.move_on(datetime.fromisoformat(instant))
         return True
 
     def close(self) -> None:
@@ -64,9 +70,12 @@ class Demo:
 
     def _load(self) -> DemoState | None:
         try:
-            return DemoState(**json.loads(self._file.read_text(encoding="utf-8")))
+            state = DemoState(**json.loads(self._file.read_text(encoding="utf-8")))
+            instants = filter(None, (state.anchor, state.moved_on_at))
+            sound = all(datetime.fromisoformat(instant).tzinfo for instant in instants)
         except (OSError, ValueError, TypeError):
             return None
+        return state if sound else None
 
     def _save(self, state: DemoState) -> None:
         draft = self._file.with_suffix(f".{os.getpid()}")
@@ -75,10 +84,13 @@ class Demo:
 
     def _others(self) -> bool:
         """Whether a living process uses the demo; notes of dead ones are removed."""
-        for note in self._users.iterdir():
-            if not psutil.pid_exists(int(note.name)):
+        # Desktops leave files of their own in every folder.
+        notes = [note for note in self._users.iterdir() if note.name.isdecimal()]
+        living = {int(note.name) for note in notes if psutil.pid_exists(int(note.name))}
+        for note in notes:
+            if int(note.name) not in living:
                 note.unlink(missing_ok=True)
-        return any(int(note.name) != os.getpid() for note in self._users.iterdir())
+        return bool(living - {os.getpid()})
 
     @staticmethod
     def _is_old(state: DemoState, now: datetime) -> bool:

@@ -23,7 +23,8 @@ async def cycle(syncer: Syncer, options: SyncOptions, interval: timedelta) -> ti
     """
     begun = await syncer.last_begun(options)
     now = datetime.now(UTC)
-    if begun and now - begun < interval:
+    # A run of the future is one from before the clock was set right.
+    if begun and begun <= now < begun + interval:
         return begun + interval - now
     try:
         await syncer.run(options, Trigger.BACKGROUND)
@@ -34,15 +35,15 @@ async def cycle(syncer: Syncer, options: SyncOptions, interval: timedelta) -> ti
 
 async def keep_fresh(sync_once: Callable[[], Awaitable[timedelta]], interval: timedelta) -> None:
     """Call `sync_once` again and again, sooner after a failure, until cancelled."""
-    delay = FIRST_RETRY
+    retry = FIRST_RETRY
     while True:
+        pause = min(retry, interval)
+        retry = pause * 2
         try:
             pause = await sync_once()
-            delay = FIRST_RETRY
+            retry = FIRST_RETRY
         except TestIOMcpError as error:
             logger.warning("Background sync failed: %s", error)
-            pause = delay = min(delay * 2, interval)
         except Exception:
             logger.exception("Background sync failed unexpectedly")
-            pause = delay = min(delay * 2, interval)
         await anyio.sleep(pause.total_seconds())

@@ -49,7 +49,7 @@ class TestDetails(Owned, table=True):
     instructions: str | None = None
     out_of_scope: str | None = None
     environment_url: str | None = None
-    # Booleans low, high and critical, and a list of types.
+    # Lists of the severities and of the types that testers may report.
     allowed_bugs: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     # Objects with category, operating_system, browsers and the like.
     requirements: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

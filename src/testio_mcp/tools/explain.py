@@ -70,7 +70,7 @@ def _sentence(problem: Any, parameters: list[str]) -> str:
             return f"The argument {name!r} is missing."
         case "enum":
             return _not_allowed(name, problem["input"], problem["ctx"]["expected"])
-    message = problem["msg"]
+    message = problem["msg"].removeprefix("Value error, ")
     given = one_line(str(problem["input"]), 60)
     return f"{name}={given!r} is not valid: {message[:1].lower()}{message[1:]}."
 

@@ -1,0 +1,62 @@
+"""Syncing a cache, and looking into its file past all of our own code."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from testio_mcp.app import App
+from testio_mcp.services.syncs import SyncService
+from testio_mcp.tables import metadata
+from testio_mcp.views.syncs import SyncReport
+
+# The sandbox's products: the largest, the one with sections, the smallest.
+SHOP, BANK, GAME = 1001, 1002, 1004
+# What every sync writes, also when nothing has changed.
+OF_EVERY_RUN = ("stamps", "sync_runs")
+
+
+async def sync(app: App, **options: Any) -> SyncReport:
+    async with app.services.open(SyncService) as syncs:
+        return await syncs.run(app.options(**options))
+
+
+def rows(path: Path, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as reader:
+        return reader.execute(statement, parameters).fetchall()
+
+
+def ids(path: Path, table: str, where: str = "true", *parameters: object) -> list[int]:
+    found = rows(path, f"SELECT id FROM {table} WHERE {where} ORDER BY id", *parameters)
+    return [id for (id,) in found]
+
+
+def change(path: Path, statement: str, *parameters: object) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute(statement, parameters)
+
+
+def contents(path: Path, without: tuple[str, ...] = OF_EVERY_RUN) -> dict[str, list[Any]]:
+    """All rows of all tables but these."""
+    return {
+        name: sorted(rows(path, f"SELECT * FROM {name}"), key=repr)
+        for name in metadata.tables
+        if name not in without
+    }
+
+
+def defects(path: Path) -> list[Any]:
+    """What SQLite finds wrong with the file, and references that lead nowhere."""
+    checked = rows(path, "PRAGMA integrity_check")
+    return [row for row in checked if row != ("ok",)] + rows(path, "PRAGMA foreign_key_check")
+
+
+def stamps(path: Path, kind: str) -> dict[int, str]:
+    return dict(rows(path, "SELECT id, at FROM stamps WHERE kind = ?", kind))
+
+
+def latest_run(path: Path) -> tuple[Any, ...]:
+    """Its status and error."""
+    query = "SELECT status, error FROM sync_runs ORDER BY id DESC LIMIT 1"
+    [run] = rows(path, query)
+    return run
