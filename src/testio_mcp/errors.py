@@ -96,3 +96,13 @@ class ApiUnavailable(ApiError):
 
 class ApiProtocolError(ApiError):
     pass
+
+
+def expected(error: BaseException | None) -> TestIOMcpError | None:
+    """The error of ours that others were raised from; None for a bug.
+
+    FastMCP wraps what a tool raises once, and what a tool is given twice.
+    """
+    while error is not None and not isinstance(error, TestIOMcpError):
+        error = error.__cause__
+    return error

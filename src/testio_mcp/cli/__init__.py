@@ -1,4 +1,4 @@
-"""The `testio-mcp` command: answers about TestIO's crowd tests, from a local copy."""
+"""The `testio-mcp` command: its parser, and where errors become exit codes."""
 
 import argparse
 import gc
@@ -19,6 +19,7 @@ COMMANDS = {
     "sandbox": "serve an imitation TestIO API with invented data",
 }
 DEFAULT = "serve"
+PURPOSE = "Answers about TestIO's crowd tests, from a local copy."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build_parser(complete: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """The parser; only the commands named in `complete` know their arguments."""
-    parser = argparse.ArgumentParser(prog="testio-mcp", description=__doc__)
+    parser = argparse.ArgumentParser(prog="testio-mcp", description=PURPOSE)
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('testio-mcp')}")
     _add_global_options(parser, env_file=None, verbose=False, quiet=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
@@ -74,5 +75,8 @@ def _add_global_options(parser: argparse.ArgumentParser, **defaults: object) -> 
         "--verbose", action="store_true", default=defaults["verbose"], help="log everything"
     )
     options.add_argument(
-        "--quiet", action="store_true", default=defaults["quiet"], help="show errors only"
+        "--quiet",
+        action="store_true",
+        default=defaults["quiet"],
+        help="no progress, and log errors only",
     )

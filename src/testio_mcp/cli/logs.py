@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from testio_mcp.errors import TestIOMcpError
+from testio_mcp.errors import expected
 from testio_mcp.settings import Loaded, shown
 
 
@@ -42,10 +42,14 @@ class _Redacting(logging.Filter):
         self._token = token
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], TestIOMcpError):
-            # Its message says all; the caller got it too.
-            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", None
+        found = expected(record.exc_info[1]) if record.exc_info else None
+        if found:
+            # Its message says all, and the caller got it: no error of this program.
+            record.msg, record.args = f"{record.getMessage()}: {found}", None
             record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            if not logging.getLogger().isEnabledFor(logging.INFO):
+                return False
         if self._token and record.exc_info:
             formatter = logging.Formatter()
             record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")

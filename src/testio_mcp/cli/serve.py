@@ -1,6 +1,6 @@
 """Serve MCP tools over stdio, for an MCP client to start.
 
-The cache is synced in the background, at start and once an hour.
+The cache is synced in the background, at start and then every TESTIO_REFRESH_INTERVAL_SECONDS.
 """
 
 import argparse

@@ -23,12 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--product-ids", type=_ids, default=(), metavar="1,2", help="only these products"
     )
     parser.add_argument(
-        "--since", metavar="PERIOD", help='only tests that ended in or since it: "last 3 months"'
+        "--since",
+        metavar="PERIOD",
+        help='only tests that ended in or since it, such as "last 3 months" or 2026-Q3',
     )
     parser.add_argument(
         "--force", action="store_true", help="read the bugs of finished tests again too"
     )
-    parser.add_argument("--status", action="store_true", help="show the last syncs and stop")
+    parser.add_argument(
+        "--status",
+        action="store_true",
+        help="show the last syncs and stop; works with --json",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

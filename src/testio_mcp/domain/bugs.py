@@ -10,18 +10,18 @@ from testio_mcp.domain.periods import Period
 AUTO_ACCEPTANCE = timedelta(days=10)
 
 
-class BugStatus(StrEnum):
-    """As shown to people; values TestIO adds later pass through as they are."""
+# These words reach models in the schemas of tools, where a docstring would go with them.
 
+
+class BugStatus(StrEnum):
     OPEN = "open"
     ACCEPTED = "accepted"
     AUTO_ACCEPTED = "auto_accepted"
     REJECTED = "rejected"
 
 
+# By gravity: the first three grade functional bugs, the others are kinds without a grade.
 class Severity(StrEnum):
-    """By gravity. The first three grade functional bugs; the others are kinds without a grade."""
-
     CRITICAL = "critical"
     HIGH = "high"
     LOW = "low"
@@ -31,8 +31,6 @@ class Severity(StrEnum):
 
 
 class Known(StrEnum):
-    """Whether to list bugs that the customer marked as known."""
-
     ANY = "any"
     YES = "yes"
     NO = "no"

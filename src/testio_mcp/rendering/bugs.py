@@ -1,6 +1,8 @@
 """Bugs as text."""
 
+import re
 from collections.abc import Sequence
+from itertools import count as count_from
 from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
@@ -46,7 +48,7 @@ def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
     return paragraphs(
         f"**Bug {bug.id}: {inline(bug.title)}**",
         bullets(_facts(bug, zone)),
-        _section("Steps", "\n".join(f"{n}. {step}" for n, step in enumerate(bug.steps, 1))),
+        _section("Steps", "\n".join(map(_numbered, count_from(1), bug.steps))),
         _section("Expected", bug.expected_result),
         _section("Actual", bug.actual_result),
         _devices(bug.devices),
@@ -97,7 +99,7 @@ def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
         changed = f"{bug.previous_status}, until {moment(bug.status_changed_at, zone)}"
     due = None
     if bug.auto_accept_at:
-        due = f"{moment(bug.auto_accept_at, zone)} (in {bug.days_to_auto_acceptance} d)"
+        due = f"{moment(bug.auto_accept_at, zone)} ({_due(bug.days_to_auto_acceptance)})"
     return [
         ("severity", bug.severity),
         ("status", bug.status),
@@ -146,6 +148,11 @@ def _comments(bug: BugDetail) -> str | None:
 
 def _section(title: str, text: str | None) -> str | None:
     return f"{title}\n\n{quoted(text)}" if text else None
+
+
+def _numbered(number: int, step: str) -> str:
+    """Some testers number their steps themselves."""
+    return step if re.match(r"\d+[.)]", step) else f"{number}. {step}"
 
 
 def _due(days: int | None) -> str | None:

@@ -70,13 +70,14 @@ def _named(query: Query) -> Query:
         query.add_columns(
             col(Product.name).label("product"),
             col(Test.title).label("test"),
-            # As it stood in the test; a feature keeps its name after it left the catalogue.
-            col(TestFeature.title).label("feature"),
+            # As it stood in the test, or else as the catalogue has it.
+            func.coalesce(col(TestFeature.title), col(Feature.title)).label("feature"),
             col(User.name).label("reporter"),
         )
         .join(Test, col(Test.id) == col(Bug.test_id))
         .join(Product, col(Product.id) == col(Test.product_id))
         .join(TestFeature, col(TestFeature.id) == col(Bug.test_feature_id), isouter=True)
+        .join(Feature, col(Feature.id) == col(Bug.feature_id), isouter=True)
         .join(User, col(User.id) == col(Bug.reporter_id), isouter=True)
     )
 

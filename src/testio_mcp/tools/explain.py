@@ -9,7 +9,7 @@ from mcp.types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from testio_mcp.domain.text import closest, one_line
-from testio_mcp.errors import TestIOMcpError
+from testio_mcp.errors import expected
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ class ExplainErrors(Middleware):
         except NotFoundError:
             raise ToolError(await _unknown_tool(context)) from None
         except ToolError as error:
-            cause = error.__cause__
-            if isinstance(cause, TestIOMcpError):
-                raise ToolError(str(cause)) from cause
+            found = expected(error)
+            if found:
+                raise ToolError(str(found)) from found
             raise ToolError(
                 "The server failed on this call; the details are in its log. "
                 "Call get_server_diagnostics to see whether anything is wrong with it."
