@@ -18,7 +18,7 @@ async def read_world(url, token):
     async with _connection(url, token) as api:
         world = {"products": [], "features": {}, "stories": {}, "tests": [], "bugs": []}
         world["reasons"] = await _get(api, "bugs/reject_reasons", "reject_reasons")
-        world["people"], world["secrets"], world["raw"] = set(), {token}, {}
+        world["people"], world["secrets"], world["raw"], world["listed"] = set(), {token}, {}, {}
         for product in await _get(api, "products", "products"):
             world["products"].append(product)
             await _read_catalogue(api, product, world)
@@ -87,7 +87,11 @@ async def _read_bugs(api, product, world):
     tests = {test["id"]: test for test in world["tests"]}
     for raw in await _get(api, "bugs", "bugs", filter_product_ids=product["id"]):
         world["raw"]["bug", raw["id"]] = raw
-        world["bugs"].append(bug_of(raw, tests[raw["test"]["id"]], world["reasons"]))
+        features = world["features"][product["id"]]
+        test = tests[raw["test"]["id"]]
+        world["bugs"].append(bug_of(raw, test, features, world["reasons"]))
+        named = (raw.get("test_feature") or {}).get("id")
+        world["listed"]["bug", raw["id"]] = named in test["features"]
         world["people"].add(("tester", (raw["author"] or {}).get("name")))
 
 
@@ -143,9 +147,10 @@ def requirement_of(raw):
     return {name: raw.get(name) for name in (*copied, "browsers")}
 
 
-def bug_of(raw, test, reasons):
+def bug_of(raw, test, catalogue, reasons):
     reference = raw.get("test_feature") or {}
-    feature = test["features"].get(reference.get("id"), {})
+    listed = catalogue.get(reference.get("feature_id"), {})
+    feature = test["features"].get(reference.get("id"), listed)
     reason = reason_of(raw, reasons)
     return {
         "id": raw["id"],

@@ -103,9 +103,9 @@ def outcome(kind, row, then, now):
     if raw not in then["raw"]:
         return "new"
     # A bug that stayed as it was can have got the feature that it names.
-    (before,) = [old.get("feature") for old in then[kind] if old["id"] == row["id"]]
-    is_same = (then["raw"][raw], before) == (now["raw"][raw], row.get("feature"))
-    return "unchanged" if is_same else "changed"
+    is_same = then["raw"][raw] == now["raw"][raw]
+    is_as_listed = then["listed"].get(raw) == now["listed"].get(raw)
+    return "unchanged" if is_same and is_as_listed else "changed"
 
 
 def is_read_again(bug, then, now):
