@@ -1,10 +1,20 @@
-"""A question for every tool, so that what must hold for all of them is asked of all of them."""
+"""A server to ask, and a question for every tool: what must hold for all is asked of all."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastmcp import Client
+from pydantic import SecretStr
 from tests.caches import GAME
+from tests.conftest import ANCHOR
+
+from testio_mcp.app import Source, open_app
+from testio_mcp.sandbox import Sandbox, Scale, serving
+from testio_mcp.server import Opening, create_server
+from testio_mcp.settings import Loaded, Settings
 
 
 def questions(world: Any) -> dict[str, dict[str, Any]]:
@@ -33,3 +43,16 @@ async def answers(
         [content] = answer.content
         found[tool] = (answer.structured_content, content.text)
     return found
+
+
+@asynccontextmanager
+async def asked(synced: Path, home: Path) -> AsyncIterator[tuple[Client, Sandbox]]:
+    """A client of a server whose cache was synced, and the sandbox it was synced with."""
+    sandbox = Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)
+    settings = Settings(_env_file=None, home=home, refresh_interval_seconds=0)
+    shutil.copytree(synced, home, dirs_exist_ok=True)
+    async with serving(sandbox) as url:
+        source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
+        opening = Opening(lambda: open_app(Loaded(settings, [], []), source))
+        async with Client(create_server(opening)) as client:
+            yield client, sandbox

@@ -39,7 +39,7 @@ class Done:
     err: str
 
     @property
-    def data(self):
+    def parsed(self):
         return json.loads(self.out)
 
 
@@ -94,11 +94,11 @@ def test_a_sync_prints_its_report_and_nothing_else(run, url, path, sandbox):
 def test_results_can_be_had_as_json(run, url, path):
     synced, status = run("sync", *ONE_PRODUCT, "--json"), run("sync", "--status", "--json")
     assert (synced.err, status.err) == ("", "")
-    assert synced.data["sync"]["state"] == "ok"
-    assert synced.data["sync"]["counts"]["tests"] == {"new": 10}
-    [latest] = status.data["syncs"]
-    assert latest == synced.data["sync"]
-    assert status.data["lock_holder"] is None
+    assert synced.parsed["sync"]["state"] == "ok"
+    assert synced.parsed["sync"]["counts"]["tests"] == {"new": 10}
+    [latest] = status.parsed["syncs"]
+    assert latest == synced.parsed["sync"]
+    assert status.parsed["lock_holder"] is None
 
 
 def test_the_cache_is_created_by_the_first_command(run, url, home):
@@ -117,7 +117,7 @@ def test_the_status_of_syncs_is_shown_without_any_network(run, monkeypatch):
 def test_the_status_of_syncs_names_who_syncs_now(run, path):
     with SyncLock(path).held():
         done = run("sync", "--status", "--json")
-    assert done.data["lock_holder"]["pid"]
+    assert done.parsed["lock_holder"]["pid"]
 
 
 def test_since_and_force_are_passed_on(run, url, path):
@@ -304,7 +304,7 @@ def test_an_interrupted_sync_ends_at_once_and_keeps_the_cache_sound(url, path, s
     program = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while "bugs" not in {asked.path for asked in sandbox.requests}:
+    while "bugs" not in {asked.path for asked in list(sandbox.requests)}:
         assert program.poll() is None
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=ENDS_WITHIN)

@@ -6,10 +6,11 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import pytest_asyncio
 from fastmcp import Client
 from pydantic import SecretStr
 from syrupy.extensions.json import JSONSnapshotExtension
-from tests.e2e.asking import answers, questions
+from tests.e2e.asking import answers, asked, questions
 
 from testio_mcp.app import Source, open_app
 from testio_mcp.domain.freshness import State
@@ -163,8 +164,19 @@ async def test_every_tool_answers_clients_of_both_eras_with_text_data_and_freshn
         assert json.loads(json.dumps(data)) == data
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("list_")])
-async def test_every_list_says_how_it_is_cut(name, synced_path, client):
+of_one_server = pytest.mark.asyncio(loop_scope="module")
+LISTING = [name for name in NAMES if name.startswith("list_")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(synced_template, tmp_path_factory):
+    async with asked(synced_template, tmp_path_factory.mktemp("home")) as (client, _):
+        yield client
+
+
+@of_one_server
+@pytest.mark.parametrize("name", LISTING)
+async def test_every_list_says_how_it_is_cut(name, client):
     first = (await client.call_tool(name, {"page_size": 3})).structured_content
     last = (await client.call_tool(name, {"page_size": 3, "page": 1000})).structured_content
     assert (first["returned"], first["page"], first["page_size"]) == (3, 1, 3)
@@ -173,8 +185,9 @@ async def test_every_list_says_how_it_is_cut(name, synced_path, client):
     assert (last["items"], last["total"], last["has_more"]) == ([], first["total"], False)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("list_")])
-async def test_every_order_of_a_list_is_one(name, synced_path, client, declared):
+@of_one_server
+@pytest.mark.parametrize("name", LISTING)
+async def test_every_order_of_a_list_is_one(name, client, declared):
     orders = parameters(declared[name])["sort"]["enum"]
     assert {order.removeprefix("-") for order in orders} == {
         order for order in orders if not order.startswith("-")
@@ -195,6 +208,7 @@ LISTS = [
 ]
 
 
+@of_one_server
 @pytest.mark.parametrize(("name", "parameter", "values"), LISTS)
 async def test_a_list_may_be_written_in_any_usual_way(name, parameter, values, synced_path, client):
     async def total(value):

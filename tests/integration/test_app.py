@@ -126,6 +126,32 @@ async def test_a_damaged_cache_is_moved_aside_with_its_logs_and_built_anew(
     assert ids(path, "products") == [GAME]
 
 
+async def test_damage_that_is_met_later_is_repaired_by_the_next_start(synced_path, opened):
+    """What is looked at when it is opened lies in the first third of the file."""
+    size = synced_path.stat().st_size
+    with synced_path.open("r+b") as file:
+        file.seek(size // 3 // 8192 * 8192)
+        file.write(b"x" * size)
+    async with opened() as app:
+        with pytest.raises(DatabaseError, match="Restart: it is then moved aside"):
+            await products(app)
+        answer = await diagnosed(app)
+    assert answer.diagnostics.ready is False
+    assert "Restart: it is then moved aside" in answer.diagnostics.problems[0]
+    async with opened() as app:
+        assert (await diagnosed(app)).diagnostics.ready
+        assert (await sync(app, product_ids=(GAME,))).state == "ok"
+    async with opened() as app:
+        assert (await products(app)).total == 1
+    assert len([*synced_path.parent.glob("*damaged*[0-9]")]) == 1
+
+
+async def test_a_path_that_cannot_be_is_no_reason_not_to_answer(opened, tmp_path):
+    async with opened(db_path=tmp_path / ("x" * 300) / "cache.db") as app:
+        answer = await diagnosed(app)
+    assert "TESTIO_DB_PATH" in answer.diagnostics.problems[0]
+
+
 async def test_a_damaged_cache_that_another_process_syncs_is_left_and_said_so(path, opened):
     path.write_bytes(GARBAGE)
     with SyncLock(path).held():

@@ -159,13 +159,14 @@ async def test_a_dangling_reference_is_refused(save):
 
 async def test_reading_a_missing_file_does_not_create_it(tmp_path):
     missing = tmp_path / "missing.db"
+    before = set(threading.enumerate())
     database = Database(missing, fence(0))
     with pytest.raises(DatabaseError, match="cannot be opened"):
         await ids(database)
     await database.close()
     assert not missing.exists()
     # The thread of a connection that failed ends by itself; it needs this event loop to do so.
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join)
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from testio_mcp.database.migrations import head_revision
+from testio_mcp.database.migrations import head_revision, mark_damaged
 from testio_mcp.errors import DatabaseError, DatabaseNewer
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -27,6 +27,10 @@ Fence = Callable[[ORMExecuteState], None]
 
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 5
+# Where a session keeps the path of its file.
+PATH = "path"
+# What SQLite says of a file that only a new one replaces.
+DAMAGE = {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"}
 
 
 class Database:
@@ -46,10 +50,10 @@ class Database:
 
         Never await the network between two statements: the moment would pin the write-ahead log.
         """
-        with _translated():
-            async with _Unbroken(self._readers, expire_on_commit=False) as session:
-                event.listen(session.sync_session, "do_orm_execute", self._fence)
-                yield ReadSession(session)
+        session = _Unbroken(self._readers, expire_on_commit=False, info={PATH: self.path})
+        async with session:
+            event.listen(session.sync_session, "do_orm_execute", self._fence)
+            yield ReadSession(session)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
@@ -58,7 +62,7 @@ class Database:
         Never await the network inside; it would block every other writer.
         """
         # A write cancelled inside a statement would keep the file locked until it is collected.
-        with anyio.CancelScope(shield=True), _translated():
+        with anyio.CancelScope(shield=True), _translated(self.path):
             async with (
                 AsyncSession(self._writer, expire_on_commit=False) as session,
                 session.begin(),
@@ -74,7 +78,7 @@ class Database:
         log = self.path.with_name(f"{self.path.name}-wal")
         if not log.exists() or log.stat().st_size <= above:
             return
-        with anyio.CancelScope(shield=True), _translated():
+        with anyio.CancelScope(shield=True), _translated(self.path):
             async with self._writer.connect() as connection:
                 driver = (await connection.get_raw_connection()).driver_connection
                 assert driver is not None
@@ -109,11 +113,11 @@ class _Unbroken(AsyncSession):
     """Finishes a statement that has begun, so that a cancelled call leaves no open transaction."""
 
     async def exec(self, *args: Any, **kwargs: Any) -> Any:
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), _translated(self.info[PATH]):
             return await super().exec(*args, **kwargs)
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), _translated(self.info[PATH]):
             return await super().get(*args, **kwargs)
 
     async def close(self) -> None:
@@ -186,11 +190,13 @@ def _json(value: Any) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     """The one place where errors of SQLAlchemy and SQLite become ours."""
     try:
         yield
     except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorname", None) in DAMAGE:
+            mark_damaged(path)
         raise DatabaseError(*explain(error.orig)) from error
 
 

@@ -6,7 +6,7 @@ than the server may take to answer its first request.
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,8 @@ def current_revision(path: Path) -> str | None:
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
+    if _mark(path).exists():
+        raise DatabaseDamaged(f"The cache file {shown(path)} is damaged.")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as reader:
             tables = {name for (name,) in reader.execute("SELECT name FROM sqlite_master")}
@@ -84,6 +86,17 @@ def migrate(path: Path, *, lock_timeout: float) -> None:
         ) from error
 
 
+def mark_damaged(path: Path) -> None:
+    """Have the next start move the file aside: it may look sound where it is looked at then."""
+    # A disk that is full or read-only is what the caller reports anyway.
+    with suppress(OSError):
+        _mark(path).touch(mode=0o600)
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
+
+
 def move_aside(path: Path, *, now: datetime) -> Path:
     """Move a damaged file and its logs out of the way. Hold the sync lock while calling."""
     target = path.with_name(f"{path.name}.damaged-{now:%Y%m%d-%H%M%S}")
@@ -92,6 +105,7 @@ def move_aside(path: Path, *, now: datetime) -> Path:
         source = path.with_name(path.name + suffix)
         if source.exists():
             source.replace(target.with_name(target.name + suffix))
+    _mark(path).unlink(missing_ok=True)
     return target
 
 
@@ -111,6 +125,8 @@ def _upgrade(path: Path) -> None:
     from sqlalchemy import NullPool, create_engine  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
+    # What is marked was deleted by hand since.
+    _mark(path).unlink(missing_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     with closing(sqlite3.connect(path)) as new:
         # Wider pages make bulk writes faster; this has an effect before the first table only.

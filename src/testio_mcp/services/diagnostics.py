@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from testio_mcp.domain.freshness import Basis, State
-from testio_mcp.errors import TestIOMcpError
+from testio_mcp.errors import DatabaseError, TestIOMcpError
 from testio_mcp.settings import DEFAULT_HOME, Settings, shown
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import (
@@ -22,6 +22,7 @@ from testio_mcp.views.syncs import (
     Diagnostics,
     DiagnosticsAnswer,
     KindFreshness,
+    SyncReport,
     UnknownValue,
 )
 
@@ -43,6 +44,20 @@ class Cache:
     freshness: FreshnessReader
 
 
+@dataclass(frozen=True)
+class Cached:
+    """What is known from the cache alone."""
+
+    rows: dict[str, int]
+    stamps: list[KindFreshness]
+    syncs: list[SyncReport]
+    unknown_values: list[UnknownValue]
+    problematic_count: int | None
+
+
+NOTHING_CACHED = Cached({}, [], [], [], None)
+
+
 class DiagnosticsService:
     def __init__(
         self,
@@ -62,17 +77,21 @@ class DiagnosticsService:
 
     async def get(self) -> DiagnosticsAnswer:
         reachable, latency, error = await self._ping()
-        settings, cache = self._settings, self._cache
+        settings, path = self._settings, self._settings.database_path
         problems = list(self._problems)
         problems += [str(failure)] if (failure := self._condition.failure) else []
         problems += [error] if error else []
-        path = settings.database_path
+        try:
+            cached = await _cached(self._cache) if self._cache else NOTHING_CACHED
+        except DatabaseError as unreadable:
+            cached = NOTHING_CACHED
+            problems.append(str(unreadable))
         size = await anyio.to_thread.run_sync(_size, path)
         diagnostics = Diagnostics(
             version=version("testio-mcp"),
             python=platform.python_version(),
             customer=settings.customer_name,
-            ready=cache is not None and not problems,
+            ready=self._cache is not None and not problems,
             problems=list(dict.fromkeys(problems)),
             warnings=self._warnings,
             api=Api(
@@ -83,21 +102,12 @@ class DiagnosticsService:
                 requests_in_flight=self._client.requests_in_flight if self._client else 0,
                 last_error=error or (self._client.last_error if self._client else None),
             ),
-            database=CacheFile(
-                path=shown(path), size_bytes=size, rows=await cache.runs.rows() if cache else {}
-            ),
-            stamps=[KindFreshness(**row._mapping) for row in await cache.runs.stamps()]
-            if cache
-            else [],
-            syncs=await cache.syncs.history() if cache else [],
-            lock_holder=cache.syncs.lock_holder() if cache else None,
-            unknown_values=[
-                UnknownValue(field=field, value=value, count=count)
-                for field, value, count in await cache.runs.unknown_values()
-            ]
-            if cache
-            else [],
-            problematic_count=await cache.runs.problem_count() if cache else None,
+            database=CacheFile(path=shown(path), size_bytes=size, rows=cached.rows),
+            stamps=cached.stamps,
+            syncs=cached.syncs,
+            lock_holder=self._cache.syncs.lock_holder() if self._cache else None,
+            unknown_values=cached.unknown_values,
+            problematic_count=cached.problematic_count,
             settings=_visible(settings),
         )
         return DiagnosticsAnswer(diagnostics=diagnostics, freshness=await self._freshness())
@@ -126,8 +136,24 @@ class DiagnosticsService:
         return False, None, f"TestIO did not answer within {API_SECONDS} s."
 
 
+async def _cached(cache: Cache) -> Cached:
+    return Cached(
+        rows=await cache.runs.rows(),
+        stamps=[KindFreshness(**row._mapping) for row in await cache.runs.stamps()],
+        syncs=await cache.syncs.history(),
+        unknown_values=[
+            UnknownValue(field=field, value=value, count=count)
+            for field, value, count in await cache.runs.unknown_values()
+        ],
+        problematic_count=await cache.runs.problem_count(),
+    )
+
+
 def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.exists() else None
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _visible(settings: Settings) -> dict[str, str]:
