@@ -105,6 +105,11 @@ async def test_rows_of_another_customer_are_not_overwritten_but_recorded_as_fail
             (1, "Foreign")
         ]
     assert ids(path, "bugs", "customer_id = 0 AND test_id = ?", other_test) == []
+    assert report.counts["tests"] == {"new": len(world.test_ids(GAME)) - 1, "failed": 1}
+    kept = [f"SELECT 1 FROM test_details WHERE test_id = {other_test}"]
+    kept += [f"SELECT 1 FROM bug_details WHERE bug_id = {bug}"]
+    kept += [f"SELECT 1 FROM payloads WHERE kind = 'tests' AND id = {other_test}"]
+    assert [rows(path, statement) for statement in kept] == [[]] * 3
     assert defects(path) == []
 
 
