@@ -118,8 +118,17 @@ async def test_after_a_write_that_was_cancelled_in_a_statement_the_next_one_work
     assert await ids(database) == [1, 2]
 
 
-async def test_a_read_that_is_cancelled_leaves_no_transaction_open(database, save, path):
+def connections():
+    """Each has a thread of its own."""
+    return {thread for thread in threading.enumerate() if "_connection_worker" in thread.name}
+
+
+async def test_a_read_that_is_cancelled_leaves_no_transaction_and_costs_no_connection(
+    database, save, path
+):
     await save(ProductFactory(id=1))
+    assert await ids(database) == [1]
+    before = connections()
     begun = anyio.Event()
 
     async def read():
@@ -135,6 +144,7 @@ async def test_a_read_that_is_cancelled_leaves_no_transaction_open(database, sav
     await save(ProductFactory(id=2))
     assert log_can_be_emptied(path)
     assert await ids(database) == [1, 2]
+    assert connections() == before
 
 
 async def test_more_calls_than_readers_are_all_served(database, save):

@@ -167,6 +167,24 @@ async def test_a_cancelled_sync_says_so_and_keeps_what_it_had(app, fault, world,
         assert defects(path) == []
 
 
+async def test_a_log_that_grows_is_emptied_while_the_sync_goes_on_and_at_its_end(
+    synced, fault, path, monkeypatch
+):
+    log = path.with_name("cache.db-wal")
+    await sync(synced, product_ids=(GAME,))
+    assert log.stat().st_size == 0
+    monkeypatch.setattr("testio_mcp.sync.run.RECORD_SECONDS", 0.01)
+    monkeypatch.setattr("testio_mcp.sync.run.LOG_BYTES", 1)
+    before = path.stat().st_mtime_ns
+    fault(BUGS, FaultKind.DELAY, seconds=30)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(synced.syncer.run, SyncOptions((GAME,)), Trigger.TOOL)
+        # Only what leaves the log reaches the file.
+        while path.stat().st_mtime_ns == before:
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_cancelled_sync_does_not_hide_why_the_last_one_failed(synced, fault):
     fault("products", times=3, status=503)
     with pytest.raises(ApiUnavailable):
