@@ -14,6 +14,8 @@ from testio_mcp.views.syncs import SyncReport
 SHOP, BANK, GAME = 1001, 1002, 1004
 # What every sync writes, also when nothing has changed.
 OF_EVERY_RUN = ("stamps", "sync_runs")
+# What a sync writes about what it could not read.
+OF_FAILURES = ("problems", "problem_tests")
 
 
 async def sync(app: App, **options: Any) -> SyncReport:
@@ -36,7 +38,9 @@ def change(path: Path, statement: str, *parameters: object) -> None:
         writer.execute(statement, parameters)
 
 
-def contents(path: Path, without: tuple[str, ...] = OF_EVERY_RUN) -> dict[str, list[Any]]:
+def contents(
+    path: Path, without: tuple[str, ...] = (*OF_EVERY_RUN, *OF_FAILURES)
+) -> dict[str, list[Any]]:
     """All rows of all tables but these."""
     return {
         name: sorted(rows(path, f"SELECT * FROM {name}"), key=repr)

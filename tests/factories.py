@@ -139,7 +139,7 @@ class ProblemFactory(Factory):
         model = tables.Problem
 
     event_id = factory.Faker("uuid4")
-    kind = "tests"
+    kind = "test"
     product_id = 1
     first_seen_at = NOON
     last_seen_at = NOON

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.factories import (
     ProblemFactory,
+    ProblemTestFactory,
     ProductFactory,
     StampFactory,
     SyncRunFactory,
@@ -12,6 +13,7 @@ from tests.factories import (
 )
 
 from testio_mcp.domain.freshness import Basis, State, Unit
+from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import RunStatus
 from testio_mcp.errors import ApiUnavailable, ConfigurationError
 from testio_mcp.sync.freshness import REVIEW_TTL, Condition, FreshnessReader, Rules
@@ -226,25 +228,27 @@ async def test_problems_of_the_products_in_scope_are_counted(of, plant, save):
     assert (await of(Basis((1,)))).incomplete == ["2 tests of product Shop (1) could not be read."]
 
 
-async def test_what_the_last_sync_could_not_read_is_said(of, plant, save):
+async def test_only_problems_that_an_answer_can_suffer_from_are_told(of, plant, save):
     await plant()
-    lines = [f"Bug {id} could not be read." for id in range(5)]
-    await save(SyncRunFactory(status=RunStatus.PARTIAL, incomplete=lines))
-    await save(SyncRunFactory(status=RunStatus.RUNNING, finished_at=None))
-    assert (await of()).incomplete == [
-        *lines[:3],
-        "2 more could not be read: see get_server_diagnostics.",
+    await save(
+        ProblemFactory(),
+        ProblemFactory(kind=Subject.FEATURES),
+        ProblemFactory(event_id="other", kind=Subject.BUG),
+        ProblemTestFactory(event_id="other", test_id=2),
+        ProblemFactory(event_id="ours", kind=Subject.BUGS, item_id=1),
+        ProblemTestFactory(event_id="ours", test_id=1),
+    )
+    alone = Basis((1,), (1,), lists=False, bugs=True)
+    assert (await of(alone)).incomplete == [
+        "The bugs of 1 test of product Shop (1) could not be read."
     ]
-
-
-@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED])
-async def test_a_sync_that_ended_early_does_not_hide_what_the_one_before_could_not_read(
-    of, plant, save, status
-):
-    await plant()
-    await save(SyncRunFactory(status=RunStatus.PARTIAL, incomplete=["Bug 1 could not be read."]))
-    await save(SyncRunFactory(status=status))
-    assert (await of()).incomplete == ["Bug 1 could not be read."]
+    assert (await of(Basis((1,)))).incomplete == ["1 test of product Shop (1) could not be read."]
+    assert (await of(Basis((1,), bugs=True, features=True))).incomplete == [
+        "1 bug of product Shop (1) could not be read.",
+        "The bugs of 1 test of product Shop (1) could not be read.",
+        "The features of product Shop (1) could not be read.",
+        "1 test of product Shop (1) could not be read.",
+    ]
 
 
 async def test_an_answer_without_tests_rests_on_its_lists_alone(of, plant):

@@ -114,6 +114,7 @@ async def test_every_unit_is_stamped_with_the_begin_of_its_request(app, world, p
         "reject_reasons": 1,
         "features": products,
         "tests": products,
+        "all_tests": products,
         "test": tests,
         "bugs": tests,
     }

@@ -38,17 +38,17 @@ def fault(sandbox):
     return add
 
 
-async def test_a_page_that_fails_is_named_and_the_pages_after_it_are_stored(
+async def test_a_page_that_cannot_be_asked_for_is_named_and_the_pages_after_it_are_stored(
     app, fault, world, path
 ):
     fault(TESTS, FaultKind.CAP_PER_PAGE, cap=4)
-    fault(f"products/{GAME}/exploratory_tests", query={"page": "2"})
+    fault(f"products/{GAME}/exploratory_tests", query={"page": "2"}, status=503)
     report = await sync(app, product_ids=(GAME,))
     tests = world.test_ids(GAME)
     assert report.state == "partial"
     assert report.incomplete == [
-        f"Page 2 of the tests of product Skyforge Arena ({GAME}) could not be read: "
-        "TestIO answered 500."
+        f"The tests at positions 5 to 8 of product Skyforge Arena ({GAME}) could not be read: "
+        "TestIO answered 503."
     ]
     assert ids(path, "tests") == sorted(tests[:4] + tests[8:])
     assert report.counts["tests"] == {"new": 6, "failed": 1}
@@ -84,11 +84,11 @@ async def test_of_several_batches_of_bugs_only_the_one_that_fails_is_missing(
 ):
     missing = sorted(world.test_ids(SHOP), reverse=True)[:20]
     read = set(world.test_ids(SHOP)) - set(missing)
-    fault(BUGS, query={"filter_test_cycle_ids": ",".join(map(str, missing))})
+    fault(BUGS, query={"filter_test_cycle_ids": ",".join(map(str, missing))}, status=503)
     report = await sync(app, product_ids=(SHOP,))
     assert report.incomplete == [
         f"The bugs of 20 tests ({missing[0]} to {missing[-1]}) could not be read: "
-        "TestIO answered 500."
+        "TestIO answered 503."
     ]
     assert set(stamps(path, Unit.BUGS)) == read
     assert ids(path, "bugs") == sorted(id for test in read for id in world.bug_ids(test))

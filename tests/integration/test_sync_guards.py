@@ -92,7 +92,7 @@ async def test_rows_of_another_customer_are_not_overwritten_but_recorded_as_fail
     report = await sync(app, product_ids=(GAME,))
     assert report.state == "partial"
     assert sorted(report.incomplete) == sorted(
-        f"{kind} {id} was not stored: another customer's row has its id."
+        f"{kind} {id} could not be stored: another customer's row has its id."
         for kind, id in (
             ("Test", other_test),
             ("Feature", feature.id),
@@ -117,7 +117,7 @@ async def test_a_product_whose_id_is_another_customers_is_left_out_with_all_it_h
     await save(ProductFactory(id=GAME, customer_id=9, name="Foreign"))
     report = await sync(app, product_ids=(GAME, BANK))
     assert report.incomplete == [
-        f"Product {GAME} was not stored: another customer's row has its id."
+        f"Product {GAME} could not be stored: another customer's row has its id."
     ]
     assert rows(path, "SELECT customer_id, name FROM products WHERE id = ?", GAME) == [
         (9, "Foreign")

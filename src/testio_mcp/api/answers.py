@@ -1,6 +1,6 @@
 """What the client gives back: items, each with what was sent, and the instant of the request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ class Unreadable:
 
     id: int | None
     error: str
+    # The test it belongs to, where it names one.
+    test_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Listing[P]:
     items: list[Item[P]]
     unreadable: list[Unreadable]
     began: datetime
+    # Of every row that was sent, readable or not, in order; None for a row without an id.
+    ids: list[int | None] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """How many TestIO sent, readable or not."""
-        return len(self.items) + len(self.unreadable)
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,19 +132,23 @@ class TestIOClient:
     async def bugs(
         self, test_ids: Sequence[int], *, attempts: int | None = None
     ) -> Listing[BugPayload]:
-        """All bugs of the tests; raises ApiTimeout when fewer tests may be answered."""
+        """All bugs of the tests; raises ApiTimeout at once when fewer tests may be answered."""
         if not test_ids:
             # Without ids TestIO would send every bug of the customer.
             return Listing([], [], datetime.now(UTC))
         of = f"test {test_ids[0]}" if len(test_ids) == 1 else f"{len(test_ids)} tests"
         params = {"filter_test_cycle_ids": ",".join(map(str, test_ids))}
-        question = Question("bugs", "bugs", f"the bugs of {of}", params)
+        question = Question(
+            "bugs", "bugs", f"the bugs of {of}", params, is_divisible=len(test_ids) > 1
+        )
         return await self._list(BugPayload, question, attempts)
 
-    async def bugs_of_product(self, product_id: int) -> Listing[BugPayload]:
+    async def bugs_of_product(
+        self, product_id: int, *, attempts: int | None = None
+    ) -> Listing[BugPayload]:
         params = {"filter_product_ids": str(product_id)}
         question = Question("bugs", "bugs", f"the bugs of product {product_id}", params)
-        return await self._list(BugPayload, question)
+        return await self._list(BugPayload, question, attempts)
 
     async def bug(self, bug_id: int) -> Fetched[BugPayload]:
         return await self._fetch(BugPayload, _one(f"bugs/{bug_id}", "bug", f"bug {bug_id}"))
@@ -207,10 +211,13 @@ class TestIOClient:
         self, model: type[P], rows: list[Any], root: str, into: Listing[P]
     ) -> None:
         for raw in rows:
+            id = _id_of(raw)
+            into.ids.append(id)
             try:
                 payload, left_out = model.read(raw)
             except ValidationError as error:
-                into.unreadable.append(Unreadable(_id_of(raw), problem_of(error)))
+                test = raw.get("test") if isinstance(raw, dict) else None
+                into.unreadable.append(Unreadable(id, problem_of(error), _id_of(test)))
                 continue
             self._note(root, left_out)
             into.items.append(Item(payload, raw))

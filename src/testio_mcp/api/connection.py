@@ -24,6 +24,7 @@ from testio_mcp.api.failures import (
     CHECK_CERTIFICATE,
     CHECK_PROXY,
     CHECK_TOKEN,
+    ApiTimeout,
     ApiUnreachable,
     broken,
     refusal,
@@ -62,6 +63,8 @@ class Question:
     what: str
     params: Params = field(default_factory=dict)
     is_list: bool = True
+    # Whether to ask for less after a time-out, rather than for the same again.
+    is_divisible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ class Connection:
     ) -> Answer:
         """Raises ApiError when the attempts are used up, or at once if more would not help."""
         retrying = self._retrying(attempts or self._attempts)
-        return await retrying(_may_pass, self._ask_patiently, question, user_facing)
+        may_help = _may_pass_undivided if question.is_divisible else _may_pass
+        return await retrying(may_help, self._ask_patiently, question, user_facing)
 
     async def _ask_patiently(self, question: Question, user_facing: bool) -> Answer:
         retrying = self._retrying(RATE_LIMIT_ATTEMPTS)
@@ -268,6 +272,10 @@ def _may_pass(error: Exception) -> bool:
         # A broken answer of a success; a redirect stays one.
         return error.status is not None and error.status < HTTPStatus.MULTIPLE_CHOICES
     return isinstance(error, ApiUnavailable) and not isinstance(error, ApiUnreachable)
+
+
+def _may_pass_undivided(error: Exception) -> bool:
+    return _may_pass(error) and not isinstance(error, ApiTimeout)
 
 
 def _asks_to_wait(error: Exception) -> bool:

@@ -40,6 +40,13 @@ class ApiUnreachable(ApiUnavailable):
     """A certificate or a proxy stands in the way; asking again changes nothing."""
 
 
+def is_about_an_item(error: ApiError) -> bool:
+    """Whether one bad item may be why a whole list fails (testio-api: What breaks)."""
+    if isinstance(error, ApiProtocolError):
+        return True
+    return error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def broken(what: str, problem: str, status: int = HTTPStatus.OK) -> ApiProtocolError:
     return ApiProtocolError(
         f"TestIO's answer about {what} {problem}.", hint=TRY_LATER, status=status

@@ -14,6 +14,8 @@ class Unit(StrEnum):
     # By product: its feature catalogue, its list of tests.
     FEATURES = "features"
     TESTS = "tests"
+    # By product: its list of tests when it was last read from end to end.
+    ALL_TESTS = "all_tests"
     # By test: the test itself, all its bugs.
     TEST = "test"
     BUGS = "bugs"

@@ -8,10 +8,9 @@ from sqlmodel import col
 from testio_mcp.database.engine import Record
 from testio_mcp.domain.bugs import BugStatus, Severity
 from testio_mcp.domain.products import ProductType
-from testio_mcp.domain.syncs import RunStatus
 from testio_mcp.domain.tests import TestingType, TestStatus
 from testio_mcp.repositories.base import Repository
-from testio_mcp.tables import Bug, Feature, Product, Stamp, SyncRun, Test, User, UserStory
+from testio_mcp.tables import Bug, Feature, Problem, Product, Stamp, SyncRun, Test, User, UserStory
 
 COUNTED = (Product, Feature, UserStory, Test, Bug, User)
 # Fields whose words TestIO may add to, with the words that are documented.
@@ -64,7 +63,6 @@ class SyncRepository(Repository):
         return found
 
     async def problem_count(self) -> int:
-        """How many things the last finished sync could not read."""
-        query = select(col(SyncRun.incomplete)).where(col(SyncRun.status) != RunStatus.RUNNING)
-        rows = await self._all(query.order_by(col(SyncRun.id).desc()).limit(1))
-        return len(rows[0][0]) if rows else 0
+        """How many problems are open."""
+        ((number,),) = await self._all(select(func.count(col(Problem.event_id))))
+        return int(number)

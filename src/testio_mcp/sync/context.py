@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ import anyio
 
 from testio_mcp.api.answers import Unreadable
 from testio_mcp.database.engine import Database
+from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome, SyncOptions, Tally
 from testio_mcp.errors import ApiError, ApiUnauthorized
+from testio_mcp.sync.problems import Failure, remember
 
 # Not every command asks TestIO, and httpx takes a while to import.
 if TYPE_CHECKING:
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
 
 # Fetched but not yet stored answers are kept few, so that memory stays flat.
 UNITS_IN_FLIGHT = 20
+PRODUCTS_IN_FLIGHT = 20
+# What a problem with one of them is about.
+SUBJECTS = {
+    Kind.PRODUCTS: Subject.PRODUCT,
+    Kind.FEATURES: Subject.FEATURE,
+    Kind.USER_STORIES: Subject.USER_STORY,
+    Kind.TESTS: Subject.TEST,
+    Kind.BUGS: Subject.BUG,
+}
 
 
 @dataclass
@@ -36,27 +48,49 @@ class SyncContext:
     users: dict[tuple[str, str], int] = field(default_factory=dict)
     # Default comment of each reject reason, folded for comparison, to the reason's key.
     reasons: Mapping[str, str] = field(default_factory=dict)
-    # Products that were warned about once in this run.
-    warned: set[int] = field(default_factory=set)
+    # By product, features that tests were the first to name: no catalogue has held them yet.
+    lost_features: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     last_error: ApiError | None = None
     units: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UNITS_IN_FLIGHT))
+    products: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(PRODUCTS_IN_FLIGHT))
 
-    def failed(self, what: str, kind: Kind, error: ApiError) -> None:
+    def note(self, kind: Kind, failures: Iterable[Failure]) -> None:
+        """Count what could not be read, and say so in the record of the run."""
+        for failure in failures:
+            self.tally.add(kind, Outcome.FAILED)
+            self.tally.incomplete.append(failure.line)
+
+    async def failed(
+        self, kind: Kind, error: ApiError, line: str, failures: Sequence[Failure]
+    ) -> None:
         """Remember that a unit could not be read; a refused token ends the run instead."""
         if isinstance(error, ApiUnauthorized):
             raise error
         self.last_error = error
         self.tally.add(kind, Outcome.FAILED)
-        self.tally.incomplete.append(f"{what} could not be read: {error.message}")
+        self.tally.incomplete.append(line)
+        async with self.database.write() as session:
+            await remember(session, self.customer_id, failures)
 
-    def failed_item(self, kind: Kind, id: int, reason: str) -> None:
-        """Remember that one item was read but not stored."""
-        self.tally.add(kind, Outcome.FAILED)
-        self.tally.incomplete.append(f"{kind.singular} {id} was not stored: {reason}.")
 
-    def unreadable(self, kind: Kind, items: list[Unreadable]) -> None:
-        """Count items of an answer that make no sense, and say which."""
-        for item in items:
-            self.tally.add(kind, Outcome.FAILED)
-            name = "without an id" if item.id is None else str(item.id)
-            self.tally.incomplete.append(f"{kind.singular} {name} could not be read: {item.error}.")
+def unreadable(
+    kind: Kind,
+    items: Iterable[Unreadable],
+    product_id: int | None = None,
+    test_ids: Sequence[int] = (),
+) -> list[Failure]:
+    """The items of an answer that make no sense; of bugs, those of these tests."""
+    failures: list[Failure] = []
+    for item in items:
+        name = "without an id" if item.id is None else str(item.id)
+        failures.append(
+            Failure(
+                SUBJECTS[kind],
+                f"{kind.singular} {name}",
+                f"{item.error}.",
+                product_id,
+                item.id,
+                tuple(id for id in test_ids if id == item.test_id) or tuple(test_ids),
+            )
+        )
+    return failures

@@ -5,22 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, ReadSession, Record, fetch
 from testio_mcp.domain.freshness import Basis, State, Unit
+from testio_mcp.domain.problems import Subject, missing
 from testio_mcp.domain.syncs import RunStatus
 from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import TestIOMcpError
-from testio_mcp.tables import Problem, Product, Stamp, SyncRun, Test
+from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, SyncRun, Test
 from testio_mcp.views.base import Freshness
 
 # Bugs of an archived test are read daily; a sync may come half a day late.
 REVIEW_TTL = timedelta(hours=36)
-# Of what the last sync could not read; the rest is counted.
-LINES_SHOWN = 3
 
 
 @dataclass
@@ -79,7 +78,7 @@ class FreshnessReader:
         products = await self._products(basis)
         await self._lists(basis, products, ages)
         await self._tests(basis, ages, now)
-        incomplete = ages.missing + await self._problems(products) + await self._not_read()
+        incomplete = ages.missing + await self._problems(basis, products)
         if ages.as_of is None:
             return Freshness(
                 as_of=None,
@@ -125,27 +124,21 @@ class FreshnessReader:
         if row.unread:
             ages.missing.append(f"The bugs of {_tests(row.unread)} have not been read yet.")
 
-    async def _problems(self, products: dict[int, str]) -> list[str]:
+    async def _problems(self, basis: Basis, products: dict[int, str]) -> list[str]:
+        """What an answer on this basis may lack because it could not be read, in sentences."""
+        of = col(Problem.product_id)
         query = (
-            select(col(Problem.product_id), col(Problem.kind), func.count().label("number"))
-            .where(col(Problem.product_id).in_(products))
-            .group_by(col(Problem.product_id), col(Problem.kind))
+            select(of, col(Problem.kind), func.count().label("number"))
+            .where(_concerns(basis))
+            .where(or_(of.in_(products), of.is_(None)))
+            .group_by(of, col(Problem.kind))
+            .order_by(of, col(Problem.kind))
         )
-        return [
-            f"{row.number} {row.kind} of product {products[row.product_id]} ({row.product_id}) "
-            "could not be read."
-            for row in await fetch(self._session, query)
-        ]
-
-    async def _not_read(self) -> list[str]:
-        """What the last sync that came to its end could not read, in short."""
-        ended = col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL))
-        query = select(col(SyncRun.incomplete)).where(ended)
-        rows = await fetch(self._session, query.order_by(col(SyncRun.id).desc()).limit(1))
-        lines: list[str] = rows[0][0] if rows else []
-        more = len(lines) - LINES_SHOWN
-        rest = [f"{more} more could not be read: see get_server_diagnostics."] if more > 0 else []
-        return lines[:LINES_SHOWN] + rest
+        lines = []
+        for row in await fetch(self._session, query):
+            name = products.get(row.product_id)
+            lines.append(missing(row.kind, row.number, name and f"{name} ({row.product_id})"))
+        return lines
 
     def _why_stale(self, ages: _Ages, now: datetime) -> str | None:
         if self._condition.blocked and (ages.live or ages.review or ages.missing):
@@ -213,6 +206,22 @@ def _test_ages(basis: Basis, review_ends_before: datetime) -> Query:
     if basis.test_ids is not None:
         query = query.where(col(Test.id).in_(basis.test_ids))
     return query
+
+
+def _concerns(basis: Basis) -> ColumnElement[bool]:
+    subjects = [Subject.PRODUCT] if not basis.product_ids else []
+    subjects += [Subject.TEST, Subject.TESTS] if basis.lists else []
+    subjects += [Subject.FEATURE, Subject.USER_STORY, Subject.FEATURES] if basis.features else []
+    subjects += [Subject.REJECT_REASONS] if basis.bugs else []
+    concerns = col(Problem.kind).in_(subjects)
+    if not basis.bugs:
+        return concerns
+    of_bugs = col(Problem.kind).in_((Subject.BUG, Subject.BUGS))
+    if basis.test_ids is not None:
+        of_tests = col(ProblemTest.test_id).in_(basis.test_ids)
+        events = select(col(ProblemTest.event_id)).where(of_tests)
+        of_bugs &= col(Problem.event_id).in_(events)
+    return concerns | of_bugs
 
 
 def _add_lists(

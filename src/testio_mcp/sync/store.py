@@ -7,14 +7,15 @@ from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select, update
 from sqlmodel import SQLModel, col
 
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind, Outcome
-from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.context import SUBJECTS, SyncContext
 from testio_mcp.sync.mapping import Row
+from testio_mcp.sync.problems import Failure
 from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
 from testio_mcp.tables import Payload, Stamp
 
@@ -32,6 +33,14 @@ class Raw:
         """`salt` stands for whatever else the row is made of, such as the reject reasons."""
         body = to_json(sent)
         return cls(id, blake2b(body, digest_size=16, key=salt).digest(), body)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The ids that were written, and what could not be stored."""
+
+    written: set[int]
+    failures: list[Failure]
 
 
 async def replace_children(
@@ -52,21 +61,36 @@ async def keep(
     kind: Kind,
     model: type[SQLModel],
     found: Sequence[tuple[Raw, Row]],
-) -> set[int]:
-    """Store what is new or changed, count all of it, return the ids that were written."""
+    form: str = "list",
+) -> Kept:
+    """Store what is new or changed, and count all of it.
+
+    `form` is the call that brought it, "list" or "single": the two give different fields.
+    """
     raws = {raw.id: raw for raw, _ in found}
     foreign = await _foreign_ids(session, model, raws, sync.customer_id)
-    for id in sorted(foreign):
-        sync.failed_item(kind, id, "another customer's row has its id")
-    known = await _known_hashes(session, sync.customer_id, kind, model, raws)
+    known = await _known_hashes(session, sync.customer_id, kind, model, raws, form)
     written = {id for id, raw in raws.items() if known.get(id) != raw.hash} - foreign
     sync.tally.add(kind, Outcome.NEW, len(written - known.keys()))
     sync.tally.add(kind, Outcome.CHANGED, len(written & known.keys()))
     sync.tally.add(kind, Outcome.UNCHANGED, len(raws.keys() - written - foreign))
     owner = {"customer_id": sync.customer_id}
     await upsert(session, model, [{**row, **owner} for raw, row in found if raw.id in written])
-    await _keep_payloads(session, sync.customer_id, kind, [raws[id] for id in sorted(written)])
-    return written
+    ours = [raws[id] for id in sorted(written)]
+    await _keep_payloads(session, sync.customer_id, kind, ours, form)
+    products = {row["id"]: row.get("product_id") for _, row in found}
+    return Kept(written, [_clash(kind, id, products[id]) for id in sorted(foreign)])
+
+
+def _clash(kind: Kind, id: int, product_id: int | None) -> Failure:
+    return Failure(
+        SUBJECTS[kind],
+        f"{kind.singular} {id}",
+        "another customer's row has its id.",
+        product_id,
+        id,
+        verb="stored",
+    )
 
 
 async def _foreign_ids(
@@ -83,17 +107,22 @@ async def _known_hashes(
     kind: Kind,
     model: type[SQLModel],
     ids: Collection[int],
-) -> dict[int, bytes]:
-    """Of rows that are not marked as deleted: one that comes back is written again."""
+    form: str,
+) -> dict[int, bytes | None]:
+    """Of rows that are not marked as deleted: one that comes back is written again.
+
+    None where only the other call has brought it so far.
+    """
     table = table_of(model)
+    payload = and_(
+        col(Payload.kind) == kind, col(Payload.id) == table.c.id, col(Payload.form) == form
+    )
     query = (
-        select(col(Payload.id), col(Payload.hash))
-        .join(table, table.c.id == col(Payload.id))
+        select(table.c.id, col(Payload.hash))
+        .join(Payload, payload, isouter=True)
         .where(
-            col(Payload.customer_id) == customer_id,
-            col(Payload.kind) == kind,
-            col(Payload.form) == "list",
-            among(col(Payload.id), ids),
+            table.c.customer_id == customer_id,
+            among(table.c.id, ids),
             table.c.deleted_at.is_(None),
         )
     )
@@ -101,13 +130,13 @@ async def _known_hashes(
 
 
 async def _keep_payloads(
-    session: WriteSession, customer_id: int, kind: Kind, raws: Sequence[Raw]
+    session: WriteSession, customer_id: int, kind: Kind, raws: Sequence[Raw], form: str
 ) -> None:
     rows = [
         {
             "kind": kind,
             "id": raw.id,
-            "form": "list",
+            "form": form,
             "customer_id": customer_id,
             "hash": raw.hash,
             "body": raw.body,
@@ -115,6 +144,17 @@ async def _keep_payloads(
         for raw in raws
     ]
     await upsert(session, Payload, rows)
+    # What the other call said of them is not what is stored any more.
+    await session.exec(
+        update(Payload)
+        .where(
+            col(Payload.kind) == kind,
+            among(col(Payload.id), [raw.id for raw in raws]),
+            col(Payload.form) != form,
+            col(Payload.hash) != b"",
+        )
+        .values(hash=b"")
+    )
 
 
 async def read_later(

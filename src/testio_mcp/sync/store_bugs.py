@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 
 from sqlalchemy import select
 from sqlmodel import col
 
-from testio_mcp.api.answers import Listing
+from testio_mcp.api.answers import Fetched, Item, Listing
 from testio_mcp.api.payloads import BugPayload
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
-from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
+from testio_mcp.sync.problems import close, close_bugs, remember
 from testio_mcp.sync.statements import among, upsert
 from testio_mcp.sync.store import (
+    Kept,
     Raw,
     existing_ids,
     keep,
@@ -28,29 +32,79 @@ from testio_mcp.tables import Bug, BugDetails, BugDevice, Feature, Test, TestFea
 
 
 async def store_bugs(
-    sync: SyncContext, test_ids: Sequence[int], listing: Listing[BugPayload]
-) -> None:
-    """One transaction: all bugs of these tests, and the stamp of each test."""
-    # A bug's reason for rejection follows from the list of reasons, so that is part of its hash.
-    salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
-    raws = {item.payload.id: Raw.of(item.payload.id, item.raw, salt) for item in listing.items}
+    sync: SyncContext,
+    product_id: int | None,
+    test_ids: Sequence[int],
+    listing: Listing[BugPayload],
+) -> dict[int, int]:
+    """One transaction: all bugs of these tests, and the stamp of each test.
+
+    Returns the bugs that these tests had and that the answer lacks, each with its test.
+    """
     async with sync.database.write() as session:
         later = await read_later(session, sync.customer_id, Unit.BUGS, test_ids, listing.began)
-        products = await _products(session, sync, set(test_ids) - later)
-        bugs = [item.payload for item in listing.items if item.payload.test.id in products]
-        references = await _References.of(session, sync, bugs)
-        found = [
-            (
-                _made_of(raws[bug.id], references[bug]),
-                {**bug_row(bug, products[bug.test.id], sync.reasons), **references[bug]},
-            )
-            for bug in bugs
-        ]
-        for _, row in found:
-            row["status_changed_at"] = listing.began
-        written = await keep(session, sync, Kind.BUGS, Bug, found)
-        await _keep_children(session, sync, [bug for bug in bugs if bug.id in written])
-        await stamp(session, sync.customer_id, Unit.BUGS, sorted(products), listing.began)
+        read = set(test_ids) - later
+        kept = await _keep_bugs(session, sync, read, listing.items, listing.began)
+        failures = unreadable(Kind.BUGS, listing.unreadable, product_id, test_ids) + kept.failures
+        await close_bugs(session, sync.customer_id, read, but=failures)
+        await remember(session, sync.customer_id, failures)
+        stored = await existing_ids(session, Test, read, sync.customer_id)
+        await stamp(session, sync.customer_id, Unit.BUGS, sorted(stored), listing.began)
+        missing = await _missing(session, sync, read, listing.ids)
+    sync.note(Kind.BUGS, failures)
+    return missing
+
+
+async def store_bug(sync: SyncContext, fetched: Fetched[BugPayload]) -> None:
+    """One bug that was asked for by its id."""
+    item = Item(fetched.payload, fetched.raw)
+    test_ids = {fetched.payload.test.id}
+    async with sync.database.write() as session:
+        kept = await _keep_bugs(session, sync, test_ids, [item], fetched.began, "single")
+        await close(session, sync.customer_id, Subject.BUG, items=[fetched.payload.id])
+        await remember(session, sync.customer_id, kept.failures)
+    sync.note(Kind.BUGS, kept.failures)
+
+
+async def _keep_bugs(
+    session: WriteSession,
+    sync: SyncContext,
+    test_ids: set[int],
+    items: Sequence[Item[BugPayload]],
+    began: datetime,
+    form: str = "list",
+) -> Kept:
+    """Those of these tests; a bug of another test is not what was asked for."""
+    # A bug's reason for rejection follows from the list of reasons, so that is part of its hash.
+    salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
+    products = await _products(session, sync, test_ids)
+    ours = [item for item in items if item.payload.test.id in products]
+    references = await _References.of(session, sync, [item.payload for item in ours])
+    found = []
+    for item in ours:
+        bug, refers_to = item.payload, references[item.payload]
+        row = {**bug_row(bug, products[bug.test.id], sync.reasons), **refers_to}
+        row["status_changed_at"] = began
+        found.append((_made_of(Raw.of(bug.id, item.raw, salt), refers_to), row))
+    kept = await keep(session, sync, Kind.BUGS, Bug, found, form)
+    written = [item.payload for item in ours if item.payload.id in kept.written]
+    await _keep_children(session, sync, written)
+    return kept
+
+
+async def _missing(
+    session: WriteSession,
+    sync: SyncContext,
+    test_ids: set[int],
+    listed: Sequence[int | None],
+) -> dict[int, int]:
+    query = select(col(Bug.id), col(Bug.test_id)).where(
+        col(Bug.customer_id) == sync.customer_id,
+        col(Bug.deleted_at).is_(None),
+        among(col(Bug.test_id), test_ids),
+    )
+    had = {id: test_id for id, test_id in await fetch(session, query)}
+    return {id: had[id] for id in had.keys() - set(listed)}
 
 
 def _made_of(raw: Raw, references: Row) -> Raw:

@@ -16,9 +16,10 @@ from testio_mcp.api.payloads import (
 )
 from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.domain.text import clean
-from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.mapping import (
     Row,
     feature_row,
@@ -27,8 +28,9 @@ from testio_mcp.sync.mapping import (
     reason_row,
     user_story_row,
 )
+from testio_mcp.sync.problems import Failure, close, remember
 from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
-from testio_mcp.sync.store import Raw, existing_ids, keep, stamp
+from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
 from testio_mcp.tables import Customer, Feature, Product, RejectReason, User, UserStory
 
 # Each listing with the section it was read for, None where a product has no sections.
@@ -36,22 +38,32 @@ type Sectioned[P] = Sequence[tuple[int | None, Listing[P]]]
 
 
 async def keep_products(
-    sync: SyncContext, items: Sequence[Item[ProductPayload]], began: datetime
+    sync: SyncContext, items: Sequence[Item[ProductPayload]], listing: Listing[ProductPayload]
 ) -> set[int]:
-    """Returns the ids that are ours: another customer's product stays as it is."""
+    """Store these items of the list of products.
+
+    Returns the ids that are ours: another customer's product stays as it is.
+    """
     found = [(Raw.of(item.payload.id, item.raw), product_row(item.payload)) for item in items]
+    failures = unreadable(Kind.PRODUCTS, listing.unreadable)
     async with sync.database.write() as session:
         await insert_missing(session, Customer, [{"id": sync.customer_id, "host": sync.host}])
-        await keep(session, sync, Kind.PRODUCTS, Product, found)
-        await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], began)
+        kept = await keep(session, sync, Kind.PRODUCTS, Product, found)
+        failures += kept.failures
+        await close(session, sync.customer_id, Subject.PRODUCT, but=failures)
+        await remember(session, sync.customer_id, failures)
+        await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], listing.began)
         ids = [item.payload.id for item in items]
-        return await existing_ids(session, Product, ids, sync.customer_id)
+        ours = await existing_ids(session, Product, ids, sync.customer_id)
+    sync.note(Kind.PRODUCTS, failures)
+    return ours
 
 
 async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:
     rows = [{**reason_row(item.payload), "customer_id": sync.customer_id} for item in listing.items]
     async with sync.database.write() as session:
         await upsert(session, RejectReason, rows)
+        await close(session, sync.customer_id, Subject.REJECT_REASONS)
         await stamp(session, sync.customer_id, Unit.REJECT_REASONS, [0], listing.began)
 
 
@@ -63,10 +75,42 @@ async def load_reasons(sync: SyncContext) -> None:
     sync.reasons = dict(sorted(found.items(), key=lambda entry: -len(entry[0])))
 
 
-async def keep_features(
-    sync: SyncContext, product_id: int, listings: Sectioned[FeaturePayload]
+async def keep_catalogue(
+    sync: SyncContext,
+    product_id: int,
+    features: Sectioned[FeaturePayload],
+    stories: Sectioned[UserStoryPayload],
 ) -> None:
-    """Store a complete catalogue; a feature that several sections share is one row."""
+    """Store a complete catalogue, of which every section answered, in one transaction."""
+    began = min(listing.began for _, listing in features)
+    unread = [item for _, listing in features for item in listing.unreadable]
+    unread_stories = [item for _, listing in stories for item in listing.unreadable]
+    async with sync.database.write() as session:
+        if await read_later(session, sync.customer_id, Unit.FEATURES, [product_id], began):
+            return
+        failures = unreadable(Kind.FEATURES, unread, product_id)
+        failures += await _keep_features(session, sync, product_id, features, not unread)
+        lost_stories = unreadable(Kind.USER_STORIES, unread_stories, product_id)
+        lost_stories += await _keep_user_stories(
+            session, sync, product_id, features, stories, not unread_stories
+        )
+        for subject in (Subject.FEATURES, Subject.FEATURE, Subject.USER_STORY):
+            still = [*failures, *lost_stories]
+            await close(session, sync.customer_id, subject, product_id=product_id, but=still)
+        await remember(session, sync.customer_id, [*failures, *lost_stories])
+        await stamp(session, sync.customer_id, Unit.FEATURES, [product_id], began)
+    sync.note(Kind.FEATURES, failures)
+    sync.note(Kind.USER_STORIES, lost_stories)
+
+
+async def _keep_features(
+    session: WriteSession,
+    sync: SyncContext,
+    product_id: int,
+    listings: Sectioned[FeaturePayload],
+    all_readable: bool,
+) -> list[Failure]:
+    """A feature that several sections share is one row."""
     sections: defaultdict[int, set[int]] = defaultdict(set)
     items: dict[int, Item[FeaturePayload]] = {}
     for section_id, listing in listings:
@@ -80,20 +124,20 @@ async def keep_features(
         )
         for id, item in items.items()
     ]
-    async with sync.database.write() as session:
-        await keep(session, sync, Kind.FEATURES, Feature, found)
-        if not any(listing.unreadable for _, listing in listings):
-            await _delete_missing(session, sync, Kind.FEATURES, Feature, product_id, items)
-        began = min(listing.began for _, listing in listings)
-        await stamp(session, sync.customer_id, Unit.FEATURES, [product_id], began)
+    kept = await keep(session, sync, Kind.FEATURES, Feature, found)
+    if all_readable:
+        await _delete_missing(session, sync, Kind.FEATURES, Feature, product_id, items)
+    return kept.failures
 
 
-async def keep_user_stories(
+async def _keep_user_stories(
+    session: WriteSession,
     sync: SyncContext,
     product_id: int,
     features: Sectioned[FeaturePayload],
     listings: Sectioned[UserStoryPayload],
-) -> None:
+    all_readable: bool,
+) -> list[Failure]:
     """The catalogue's list says which stories there are, the features whose they are."""
     owners = {
         story.id: item.payload.id
@@ -108,10 +152,10 @@ async def keep_user_stories(
             id, owner = item.payload.id, owners.get(item.payload.id)
             row = user_story_row(item.payload, product_id, owner, section_id)
             found[id] = (Raw.of(id, {**item.raw, "feature": owner, "section": section_id}), row)
-    async with sync.database.write() as session:
-        await keep(session, sync, Kind.USER_STORIES, UserStory, list(found.values()))
-        if not any(listing.unreadable for _, listing in listings):
-            await _delete_missing(session, sync, Kind.USER_STORIES, UserStory, product_id, found)
+    kept = await keep(session, sync, Kind.USER_STORIES, UserStory, list(found.values()))
+    if all_readable:
+        await _delete_missing(session, sync, Kind.USER_STORIES, UserStory, product_id, found)
+    return kept.failures
 
 
 async def _delete_missing(

@@ -1,16 +1,16 @@
 """Writes tests, with the features as they stood in them."""
 
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import delete
 from sqlmodel import col
 
-from testio_mcp.api.answers import Item
-from testio_mcp.api.payloads import ProductPayload, TestPayload, without_secrets
+from testio_mcp.api.answers import Fetched, Item
+from testio_mcp.api.payloads import TestPayload, without_secrets
 from testio_mcp.database.engine import WriteSession
 from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import (
@@ -20,21 +20,25 @@ from testio_mcp.sync.mapping import (
     test_feature_row,
     test_row,
 )
+from testio_mcp.sync.problems import Failure, close, remember
 from testio_mcp.sync.statements import among, insert_missing, upsert
 from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
 from testio_mcp.sync.store_catalogue import user_ids
-from testio_mcp.tables import Feature, Test, TestDetails, TestFeature
-
-logger = logging.getLogger(__name__)
+from testio_mcp.tables import Feature, Product, Test, TestDetails, TestFeature
 
 
 async def store_tests(
     sync: SyncContext,
-    product: ProductPayload,
+    product_id: int,
     items: Sequence[Item[TestPayload]],
     began: datetime,
-) -> None:
-    """One transaction: the tests, their parents and their children, and the stamp of each."""
+    form: str = "list",
+    unreadable: Sequence[Failure] = (),
+) -> set[int]:
+    """One transaction: the tests, their parents and their children, and the stamp of each.
+
+    Returns the ids of those that were new or changed.
+    """
     raws = {item.payload.id: Raw.of(item.payload.id, without_secrets(item.raw)) for item in items}
     async with sync.database.write() as session:
         later = await read_later(session, sync.customer_id, Unit.TEST, raws, began)
@@ -46,12 +50,29 @@ async def store_tests(
             [name for test in payloads.values() for name in (test.created_by, test.submitted_by)],
         )
         found = [
-            (raws[id], _row(payload, product.id, people, began)) for id, payload in payloads.items()
+            (raws[id], _row(payload, product_id, people, began)) for id, payload in payloads.items()
         ]
-        written = await keep(session, sync, Kind.TESTS, Test, found)
-        await _keep_children(session, sync, product, [payloads[id] for id in sorted(written)])
+        kept = await keep(session, sync, Kind.TESTS, Test, found, form)
+        await _keep_children(
+            session, sync, product_id, [payloads[id] for id in sorted(kept.written)]
+        )
         stored = await existing_ids(session, Test, payloads, sync.customer_id)
         await stamp(session, sync.customer_id, Unit.TEST, stored, began)
+        await close(session, sync.customer_id, Subject.TEST, items=stored)
+        await remember(session, sync.customer_id, [*unreadable, *kept.failures])
+    sync.note(Kind.TESTS, [*unreadable, *kept.failures])
+    return kept.written
+
+
+async def store_test(sync: SyncContext, product_id: int, fetched: Fetched[TestPayload]) -> set[int]:
+    """One test that was asked for by its id; of this product, unless it names another one."""
+    named = fetched.payload.product
+    async with sync.database.read() as session:
+        is_known = named is not None and await session.get(Product, named.id) is not None
+    if named and is_known:
+        product_id = named.id
+    item = Item(fetched.payload, fetched.raw)
+    return await store_tests(sync, product_id, [item], fetched.began, form="single")
 
 
 def _row(payload: TestPayload, product_id: int, people: dict[str, int], began: datetime) -> Row:
@@ -67,12 +88,12 @@ def _row(payload: TestPayload, product_id: int, people: dict[str, int], began: d
 async def _keep_children(
     session: WriteSession,
     sync: SyncContext,
-    product: ProductPayload,
+    product_id: int,
     tests: Sequence[TestPayload],
 ) -> None:
     owner = {"customer_id": sync.customer_id}
     await upsert(session, TestDetails, [{**test_details_row(test), **owner} for test in tests])
-    await _keep_lost_features(session, sync, product, tests)
+    await _keep_lost_features(session, sync, product_id, tests)
     features = [
         {**test_feature_row(feature, test.id), **owner}
         for test in tests
@@ -89,7 +110,7 @@ async def _keep_children(
 async def _keep_lost_features(
     session: WriteSession,
     sync: SyncContext,
-    product: ProductPayload,
+    product_id: int,
     tests: Sequence[TestPayload],
 ) -> None:
     """A test can name a feature that left the catalogue; it is kept, marked as deleted."""
@@ -102,13 +123,11 @@ async def _keep_lost_features(
     lost = named.keys() - await existing_ids(session, Feature, named, sync.customer_id)
     rows = [
         {
-            **lost_feature_row(named[id], product.id),
+            **lost_feature_row(named[id], product_id),
             "customer_id": sync.customer_id,
             "deleted_at": datetime.now(UTC),
         }
         for id in sorted(lost)
     ]
-    if rows and product.id not in sync.warned:
-        sync.warned.add(product.id)
-        logger.warning("Product %d has tests of features that left its catalogue", product.id)
+    sync.lost_features[product_id] |= lost
     await insert_missing(session, Feature, rows)

@@ -1,0 +1,88 @@
+"""Marks what TestIO no longer has. Whoever calls has proof: a 404 for the very id."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlmodel import SQLModel, col
+
+from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.problems import Subject
+from testio_mcp.domain.syncs import Kind, Outcome
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.problems import close, close_bugs
+from testio_mcp.sync.statements import among, table_of
+from testio_mcp.sync.store import read_later
+from testio_mcp.tables import Bug, Feature, Product, Stamp, Test, UserStory
+
+
+async def delete_product(sync: SyncContext, product_id: int) -> None:
+    """With everything that is its own."""
+    ours: dict[Kind, tuple[type[SQLModel], ColumnElement[bool]]] = {
+        Kind.PRODUCTS: (Product, col(Product.id) == product_id),
+        Kind.FEATURES: (Feature, col(Feature.product_id) == product_id),
+        Kind.USER_STORIES: (UserStory, col(UserStory.product_id) == product_id),
+        Kind.TESTS: (Test, col(Test.product_id) == product_id),
+        Kind.BUGS: (Bug, col(Bug.product_id) == product_id),
+    }
+    async with sync.database.write() as session:
+        query = select(col(Test.id)).where(
+            col(Test.customer_id) == sync.customer_id, col(Test.product_id) == product_id
+        )
+        tests = [id for (id,) in await fetch(session, query)]
+        for kind, (model, condition) in ours.items():
+            await _mark(session, sync, kind, model, condition)
+        await _forget_stamps(session, sync, (Unit.TEST, Unit.BUGS), tests)
+        lists = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
+        await _forget_stamps(session, sync, lists, [product_id])
+        for subject in Subject:
+            await close(session, sync.customer_id, subject, product_id=product_id)
+
+
+async def delete_test(sync: SyncContext, test_id: int, began: datetime) -> None:
+    """With its bugs; an answer about the test from after `began` wins."""
+    async with sync.database.write() as session:
+        if await read_later(session, sync.customer_id, Unit.TEST, [test_id], began):
+            return
+        await _mark(session, sync, Kind.TESTS, Test, col(Test.id) == test_id)
+        await _mark(session, sync, Kind.BUGS, Bug, col(Bug.test_id) == test_id)
+        # Should it come back, it and its bugs are read as if never before.
+        await _forget_stamps(session, sync, (Unit.TEST, Unit.BUGS), [test_id])
+        await close(session, sync.customer_id, Subject.TEST, items=[test_id])
+        await close_bugs(session, sync.customer_id, [test_id], but=())
+
+
+async def delete_bug(sync: SyncContext, bug_id: int, test_id: int, began: datetime) -> None:
+    """An answer about the bugs of its test from after `began` wins."""
+    async with sync.database.write() as session:
+        if await read_later(session, sync.customer_id, Unit.BUGS, [test_id], began):
+            return
+        await _mark(session, sync, Kind.BUGS, Bug, col(Bug.id) == bug_id)
+        await close(session, sync.customer_id, Subject.BUG, items=[bug_id])
+
+
+async def _mark(
+    session: WriteSession,
+    sync: SyncContext,
+    kind: Kind,
+    model: type[SQLModel],
+    condition: ColumnElement[bool],
+) -> None:
+    columns = table_of(model).c
+    present = (columns.customer_id == sync.customer_id, columns.deleted_at.is_(None), condition)
+    ((number,),) = await fetch(session, select(func.count(columns.id)).where(*present))
+    await session.exec(update(model).where(*present).values(deleted_at=datetime.now(UTC)))
+    sync.tally.add(kind, Outcome.DELETED, number)
+
+
+async def _forget_stamps(
+    session: WriteSession, sync: SyncContext, units: Collection[Unit], ids: Collection[int]
+) -> None:
+    await session.exec(
+        delete(Stamp).where(
+            col(Stamp.customer_id) == sync.customer_id,
+            col(Stamp.kind).in_(units),
+            among(col(Stamp.id), ids),
+        )
+    )

@@ -1,0 +1,184 @@
+"""Remembers what could not be read until it can be."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlmodel import col
+
+from testio_mcp.database.engine import ReadSession, WriteSession, fetch
+from testio_mcp.domain.problems import Subject
+from testio_mcp.errors import ApiError
+from testio_mcp.sync.mapping import Row
+from testio_mcp.sync.statements import among, insert_missing, upsert
+from testio_mcp.tables import Problem, ProblemTest
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be read; `what` begins a sentence about it."""
+
+    subject: Subject
+    what: str
+    error: str
+    product_id: int | None = None
+    item_id: int | None = None
+    # Tests that it may be about.
+    test_ids: tuple[int, ...] = ()
+    # What could not be done.
+    verb: str = "read"
+
+    @property
+    def line(self) -> str:
+        return f"{self.what} could not be {self.verb}: {self.error}"
+
+    @property
+    def key(self) -> tuple[str, int | None, int | None]:
+        return (self.subject, self.product_id, self.item_id)
+
+
+async def remember(session: WriteSession, customer_id: int, failures: Iterable[Failure]) -> None:
+    """Open a problem for each failure, or count it where one is open already."""
+    known = {
+        (problem.kind, problem.product_id, problem.item_id): problem
+        for problem in await open_problems(session, customer_id)
+        if problem.positions is None
+    }
+    rows: list[Row] = []
+    tests: list[Row] = []
+    for key, failure in {failure.key: failure for failure in failures}.items():
+        row = problem_row(known.get(key), customer_id, failure.error)
+        row |= {"kind": failure.subject, "product_id": failure.product_id}
+        rows.append({**row, "item_id": failure.item_id, "positions": None, "boundaries": {}})
+        tests += test_rows(row, failure.test_ids)
+    await upsert(session, Problem, rows)
+    await insert_missing(session, ProblemTest, tests)
+
+
+def problem_row(known: Problem | None, customer_id: int, error: str) -> Row:
+    """What every problem has; the rest depends on what it is about."""
+    now = datetime.now(UTC)
+    return {
+        "event_id": known.event_id if known else str(uuid4()),
+        "customer_id": customer_id,
+        "attempts": known.attempts + 1 if known else 1,
+        "first_seen_at": now,
+        "last_seen_at": now,
+        "error": error,
+    }
+
+
+def test_rows(problem: Row, test_ids: Collection[int]) -> list[Row]:
+    return [
+        {
+            "event_id": problem["event_id"],
+            "test_id": id,
+            "customer_id": problem["customer_id"],
+            "mapped": False,
+            "error": None,
+        }
+        for id in test_ids
+    ]
+
+
+async def open_problems(
+    session: ReadSession, customer_id: int, *conditions: ColumnElement[bool]
+) -> list[Problem]:
+    query = select(Problem).where(col(Problem.customer_id) == customer_id, *conditions)
+    return [problem for (problem,) in await fetch(session, query)]
+
+
+async def close(
+    session: WriteSession,
+    customer_id: int,
+    subject: Subject,
+    *,
+    product_id: int | None = None,
+    items: Collection[int] | None = None,
+    but: Iterable[Failure] = (),
+) -> None:
+    """End the problems of this kind about these items, or about all of a product.
+
+    Those that still are, `but`, stay open.
+    """
+    conditions = [col(Problem.kind) == subject, col(Problem.positions).is_(None)]
+    if items is None:
+        conditions.append(col(Problem.product_id).is_not_distinct_from(product_id))
+    else:
+        conditions.append(among(col(Problem.item_id), items))
+    still = {failure.key for failure in but}
+    over = [
+        problem.event_id
+        for problem in await open_problems(session, customer_id, *conditions)
+        if (problem.kind, problem.product_id, problem.item_id) not in still
+    ]
+    await end(session, over)
+
+
+async def end(session: WriteSession, event_ids: Sequence[str]) -> None:
+    for event_id in event_ids:
+        await session.exec(delete(Problem).where(col(Problem.event_id) == event_id))
+
+
+async def close_bugs(
+    session: WriteSession, customer_id: int, test_ids: Collection[int], but: Iterable[Failure]
+) -> None:
+    """End the problems with bugs of these tests, which were read now, but those that still are."""
+    about_bugs = col(Problem.kind).in_((Subject.BUG, Subject.BUGS))
+    still = {failure.key for failure in but}
+    over = [
+        problem.event_id
+        for problem in await open_problems(session, customer_id, about_bugs)
+        if (problem.kind, problem.product_id, problem.item_id) not in still
+    ]
+    if not over:
+        return
+    of_problem = col(ProblemTest.event_id).in_(over)
+    await session.exec(
+        delete(ProblemTest).where(of_problem, among(col(ProblemTest.test_id), test_ids))
+    )
+    query = select(col(ProblemTest.event_id)).where(of_problem)
+    left = {event_id for (event_id,) in await fetch(session, query)}
+    await end(session, [event_id for event_id in over if event_id not in left])
+
+
+async def keep_candidates(
+    session: WriteSession, customer_id: int, event_ids: Sequence[str], test_ids: Collection[int]
+) -> None:
+    """Make these the tests that the problems may be about, beside those that people named."""
+    of_events = col(ProblemTest.event_id).in_(event_ids)
+    named = col(ProblemTest.mapped).is_(True)
+    await session.exec(
+        delete(ProblemTest).where(of_events, ~named, ~among(col(ProblemTest.test_id), test_ids))
+    )
+    for event_id in event_ids:
+        row = {"event_id": event_id, "customer_id": customer_id}
+        await insert_missing(session, ProblemTest, test_rows(row, sorted(test_ids)))
+
+
+async def mapped_tests(session: ReadSession, product_id: int) -> set[int]:
+    """Tests that people said a product's problems are about."""
+    query = (
+        select(col(ProblemTest.test_id))
+        .join(Problem, col(Problem.event_id) == col(ProblemTest.event_id))
+        .where(col(Problem.product_id) == product_id, col(ProblemTest.mapped).is_(True))
+    )
+    return {id for (id,) in await fetch(session, query)}
+
+
+async def forget_mapped(session: WriteSession, test_ids: Collection[int | None]) -> None:
+    """These were read after all."""
+    ids = [id for id in test_ids if id is not None]
+    await session.exec(delete(ProblemTest).where(among(col(ProblemTest.test_id), ids)))
+
+
+async def note_mapped(session: WriteSession, errors: Mapping[int, ApiError]) -> None:
+    """These still could not be read."""
+    for id, error in errors.items():
+        await session.exec(
+            update(ProblemTest)
+            .where(col(ProblemTest.test_id) == id, col(ProblemTest.mapped).is_(True))
+            .values(error=error.message)
+        )
