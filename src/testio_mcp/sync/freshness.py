@@ -217,11 +217,11 @@ def _concerns(basis: Basis) -> ColumnElement[bool]:
     if not basis.bugs:
         return concerns
     of_bugs = col(Problem.kind).in_((Subject.BUG, Subject.BUGS))
-    if basis.test_ids is not None:
-        of_tests = col(ProblemTest.test_id).in_(basis.test_ids)
-        events = select(col(ProblemTest.event_id)).where(of_tests)
-        of_bugs &= col(Problem.event_id).in_(events)
-    return concerns | of_bugs
+    if basis.test_ids is None:
+        return concerns | of_bugs
+    of_tests = col(ProblemTest.test_id).in_(basis.test_ids)
+    events = select(col(ProblemTest.event_id)).where(of_tests)
+    return concerns | (of_bugs & col(Problem.event_id).in_(events))
 
 
 def _add_lists(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -12,7 +13,7 @@ from testio_mcp.database.engine import ReadSession, WriteSession, fetch
 from testio_mcp.domain.problems import Subject
 from testio_mcp.errors import ApiError
 from testio_mcp.sync.mapping import Row
-from testio_mcp.sync.statements import among, insert_missing, upsert
+from testio_mcp.sync.statements import Prepared, among, insert_missing, table_of, upsert, within
 from testio_mcp.tables import Problem, ProblemTest
 
 
@@ -41,6 +42,9 @@ class Failure:
 
 async def remember(session: WriteSession, customer_id: int, failures: Iterable[Failure]) -> None:
     """Open a problem for each failure, or count it where one is open already."""
+    failures = list(failures)
+    if not failures:
+        return
     known = {
         (problem.kind, problem.product_id, problem.item_id): problem
         for problem in await open_problems(session, customer_id)
@@ -103,6 +107,8 @@ async def close(
 
     Those that still are, `but`, stay open.
     """
+    if not await _are_open()(session, subjects=[subject]):
+        return
     conditions = [col(Problem.kind) == subject, col(Problem.positions).is_(None)]
     if items is None:
         conditions.append(col(Problem.product_id).is_not_distinct_from(product_id))
@@ -117,6 +123,13 @@ async def close(
     await end(session, over)
 
 
+@cache
+def _are_open() -> Prepared:
+    """Whether there are any such problems: mostly there are none."""
+    table = table_of(Problem)
+    return Prepared(select(table.c.event_id).where(within(table.c.kind, "subjects")).limit(1))
+
+
 async def end(session: WriteSession, event_ids: Sequence[str]) -> None:
     for event_id in event_ids:
         await session.exec(delete(Problem).where(col(Problem.event_id) == event_id))
@@ -126,7 +139,10 @@ async def close_bugs(
     session: WriteSession, customer_id: int, test_ids: Collection[int], but: Iterable[Failure]
 ) -> None:
     """End the problems with bugs of these tests, which were read now, but those that still are."""
-    about_bugs = col(Problem.kind).in_((Subject.BUG, Subject.BUGS))
+    subjects = (Subject.BUG, Subject.BUGS)
+    if not await _are_open()(session, subjects=subjects):
+        return
+    about_bugs = col(Problem.kind).in_(subjects)
     still = {failure.key for failure in but}
     over = [
         problem.event_id

@@ -1,22 +1,33 @@
-"""Batched writes. SQLAlchemy writes the SQL once; rows go to SQLite as plain tuples.
+"""What a sync asks of SQLite again and again: SQLAlchemy writes the SQL once, values go as tuples.
 
-Its own way to a batch looks at every value of every row again: two thirds of a first sync.
+Its own way looks at every statement and every value of every row again: most of a first sync.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import to_json
-from sqlalchemy import JSON, ColumnElement, SQLColumnExpression, Table, case, func, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Executable,
+    SQLColumnExpression,
+    Table,
+    Text,
+    bindparam,
+    case,
+    func,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from testio_mcp.database.engine import WriteSession
+from testio_mcp.database.engine import ReadSession, WriteSession
 from testio_mcp.sync.mapping import Row
 
 DIALECT = sqlite.dialect(paramstyle="qmark")
@@ -33,6 +44,31 @@ class _Batch:
             row[name] if convert is None or row[name] is None else convert(row[name])
             for name, convert in self.parameters
         )
+
+
+class Prepared:
+    """A statement with named parameters; values come back as SQLite has them."""
+
+    def __init__(self, statement: Executable) -> None:
+        compiled = cast(Any, statement).compile(dialect=DIALECT)
+        self._sql = str(compiled)
+        self._names: Sequence[str] = compiled.positiontup or ()
+        self._defaults: Mapping[str, Any] = compiled.params
+
+    async def __call__(self, session: ReadSession, **values: Any) -> list[tuple[Any, ...]]:
+        """Its rows, if it has any; an instant or a collection is given as it is."""
+        given = {**self._defaults, **{name: _plain(value) for name, value in values.items()}}
+        connection = await session.connection()
+        result = await connection.exec_driver_sql(
+            self._sql, tuple(given[name] for name in self._names)
+        )
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def within(column: SQLColumnExpression[Any], name: str) -> ColumnElement[bool]:
+    """That a column is one of a collection, which is the parameter of this name."""
+    values = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+    return column.in_(select(values.c.value))
 
 
 async def upsert(session: WriteSession, model: type[SQLModel], rows: Sequence[Row]) -> None:
@@ -115,6 +151,16 @@ def _conversion(table: Table, name: str) -> Callable[[Any], Any] | None:
     if isinstance(kind, JSON):
         return _as_json
     return _as_text if isinstance(kind, UTCDateTime) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _as_text(value)
+    return (
+        _as_json(list(value))
+        if isinstance(value, Collection) and not isinstance(value, str | bytes)
+        else value
+    )
 
 
 def _as_json(value: Any) -> str:

@@ -3,20 +3,21 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import and_, delete, select, update
-from sqlmodel import SQLModel, col
+from sqlalchemy import and_, bindparam, delete, select, update
+from sqlmodel import SQLModel
 
-from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.database.engine import WriteSession
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SUBJECTS, SyncContext
 from testio_mcp.sync.mapping import Row
 from testio_mcp.sync.problems import Failure
-from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
+from testio_mcp.sync.statements import Prepared, insert_missing, table_of, upsert, within
 from testio_mcp.tables import Payload, Stamp
 
 
@@ -51,8 +52,14 @@ async def replace_children(
     rows: Sequence[Row],
 ) -> None:
     """Make `rows` all the children of these parents."""
-    await session.exec(delete(model).where(among(table_of(model).c[parent], parent_ids)))
+    await _delete_children(model, parent)(session, ids=parent_ids)
     await insert_missing(session, model, rows)
+
+
+@cache
+def _delete_children(model: type[SQLModel], parent: str) -> Prepared:
+    table = table_of(model)
+    return Prepared(delete(table).where(within(table.c[parent], "ids")))
 
 
 async def keep(
@@ -68,16 +75,17 @@ async def keep(
     `form` is the call that brought it, "list" or "single": the two give different fields.
     """
     raws = {raw.id: raw for raw, _ in found}
-    foreign = await _foreign_ids(session, model, raws, sync.customer_id)
-    known = await _known_hashes(session, sync.customer_id, kind, model, raws, form)
+    ours = {"customer_id": sync.customer_id, "ids": raws.keys()}
+    foreign = {id for (id,) in await _foreign_ids(model)(session, **ours)}
+    known = dict(await _known_hashes(model)(session, kind=kind, form=form, **ours))
     written = {id for id, raw in raws.items() if known.get(id) != raw.hash} - foreign
     sync.tally.add(kind, Outcome.NEW, len(written - known.keys()))
     sync.tally.add(kind, Outcome.CHANGED, len(written & known.keys()))
     sync.tally.add(kind, Outcome.UNCHANGED, len(raws.keys() - written - foreign))
     owner = {"customer_id": sync.customer_id}
     await upsert(session, model, [{**row, **owner} for raw, row in found if raw.id in written])
-    ours = [raws[id] for id in sorted(written)]
-    await _keep_payloads(session, sync.customer_id, kind, ours, form)
+    news = [raws[id] for id in sorted(written)]
+    await _keep_payloads(session, sync.customer_id, kind, news, form)
     products = {row["id"]: row.get("product_id") for _, row in found}
     return Kept(written, [_clash(kind, id, products[id]) for id in sorted(foreign)])
 
@@ -93,40 +101,34 @@ def _clash(kind: Kind, id: int, product_id: int | None) -> Failure:
     )
 
 
-async def _foreign_ids(
-    session: WriteSession, model: type[SQLModel], ids: Collection[int], customer_id: int
-) -> set[int]:
+@cache
+def _foreign_ids(model: type[SQLModel]) -> Prepared:
     columns = table_of(model).c
-    query = select(columns.id).where(among(columns.id, ids), columns.customer_id != customer_id)
-    return {id for (id,) in await fetch(session, query)}
+    foreign = columns.customer_id != bindparam("customer_id")
+    return Prepared(select(columns.id).where(within(columns.id, "ids"), foreign))
 
 
-async def _known_hashes(
-    session: WriteSession,
-    customer_id: int,
-    kind: Kind,
-    model: type[SQLModel],
-    ids: Collection[int],
-    form: str,
-) -> dict[int, bytes | None]:
+@cache
+def _known_hashes(model: type[SQLModel]) -> Prepared:
     """Of rows that are not marked as deleted: one that comes back is written again.
 
     None where only the other call has brought it so far.
     """
-    table = table_of(model)
-    payload = and_(
-        col(Payload.kind) == kind, col(Payload.id) == table.c.id, col(Payload.form) == form
+    columns, payload = table_of(model).c, table_of(Payload)
+    of_row = and_(
+        payload.c.kind == bindparam("kind"),
+        payload.c.id == columns.id,
+        payload.c.form == bindparam("form"),
     )
-    query = (
-        select(table.c.id, col(Payload.hash))
-        .join(Payload, payload, isouter=True)
+    return Prepared(
+        select(columns.id, payload.c.hash)
+        .select_from(table_of(model).outerjoin(payload, of_row))
         .where(
-            table.c.customer_id == customer_id,
-            among(table.c.id, ids),
-            table.c.deleted_at.is_(None),
+            within(columns.id, "ids"),
+            columns.customer_id == bindparam("customer_id"),
+            columns.deleted_at.is_(None),
         )
     )
-    return {id: hash for id, hash in await fetch(session, query)}
 
 
 async def _keep_payloads(
@@ -145,13 +147,19 @@ async def _keep_payloads(
     ]
     await upsert(session, Payload, rows)
     # What the other call said of them is not what is stored any more.
-    await session.exec(
-        update(Payload)
+    await _outdate()(session, kind=kind, form=form, ids=[raw.id for raw in raws])
+
+
+@cache
+def _outdate() -> Prepared:
+    columns = table_of(Payload).c
+    return Prepared(
+        update(table_of(Payload))
         .where(
-            col(Payload.kind) == kind,
-            among(col(Payload.id), [raw.id for raw in raws]),
-            col(Payload.form) != form,
-            col(Payload.hash) != b"",
+            columns.kind == bindparam("kind"),
+            within(columns.id, "ids"),
+            columns.form != bindparam("form"),
+            columns.hash != b"",
         )
         .values(hash=b"")
     )
@@ -165,13 +173,21 @@ async def read_later(
     began: datetime,
 ) -> set[int]:
     """Which of these units were already read by a request that began after `began`."""
-    query = select(col(Stamp.id)).where(
-        col(Stamp.customer_id) == customer_id,
-        col(Stamp.kind) == unit,
-        among(col(Stamp.id), ids),
-        col(Stamp.at) > began,
+    rows = await _read_later()(session, customer_id=customer_id, kind=unit, ids=ids, began=began)
+    return {id for (id,) in rows}
+
+
+@cache
+def _read_later() -> Prepared:
+    columns = table_of(Stamp).c
+    return Prepared(
+        select(columns.id).where(
+            columns.kind == bindparam("kind"),
+            within(columns.id, "ids"),
+            columns.customer_id == bindparam("customer_id"),
+            columns.at > bindparam("began"),
+        )
     )
-    return {id for (id,) in await fetch(session, query)}
 
 
 async def stamp(
@@ -194,6 +210,12 @@ async def existing_ids(
     session: WriteSession, model: type[SQLModel], ids: Collection[int], customer_id: int
 ) -> set[int]:
     """Which of these ids have a row of this customer, deleted upstream or not."""
+    rows = await _existing_ids(model)(session, customer_id=customer_id, ids=ids)
+    return {id for (id,) in rows}
+
+
+@cache
+def _existing_ids(model: type[SQLModel]) -> Prepared:
     columns = table_of(model).c
-    query = select(columns.id).where(among(columns.id, ids), columns.customer_id == customer_id)
-    return {id for (id,) in await fetch(session, query)}
+    ours = columns.customer_id == bindparam("customer_id")
+    return Prepared(select(columns.id).where(within(columns.id, "ids"), ours))

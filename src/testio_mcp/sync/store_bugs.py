@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 
-from sqlalchemy import select
-from sqlmodel import col
+from sqlalchemy import bindparam, select
 
 from testio_mcp.api.answers import Fetched, Item, Listing
 from testio_mcp.api.payloads import BugPayload
-from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.database.engine import WriteSession
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
 from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
 from testio_mcp.sync.problems import close, close_bugs, remember
-from testio_mcp.sync.statements import among, upsert
+from testio_mcp.sync.statements import Prepared, table_of, upsert, within
 from testio_mcp.sync.store import (
     Kept,
     Raw,
@@ -77,7 +77,7 @@ async def _keep_bugs(
     """Those of these tests; a bug of another test is not what was asked for."""
     # A bug's reason for rejection follows from the list of reasons, so that is part of its hash.
     salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
-    products = await _products(session, sync, test_ids)
+    products = dict(await _products()(session, customer_id=sync.customer_id, ids=test_ids))
     ours = [item for item in items if item.payload.test.id in products]
     references = await _References.of(session, sync, [item.payload for item in ours])
     found = []
@@ -98,13 +98,21 @@ async def _missing(
     test_ids: set[int],
     listed: Sequence[int | None],
 ) -> dict[int, int]:
-    query = select(col(Bug.id), col(Bug.test_id)).where(
-        col(Bug.customer_id) == sync.customer_id,
-        col(Bug.deleted_at).is_(None),
-        among(col(Bug.test_id), test_ids),
-    )
-    had = {id: test_id for id, test_id in await fetch(session, query)}
+    ours = {"customer_id": sync.customer_id, "ids": test_ids}
+    had = dict(await _bugs_of_tests()(session, **ours))
     return {id: had[id] for id in had.keys() - set(listed)}
+
+
+@cache
+def _bugs_of_tests() -> Prepared:
+    columns = table_of(Bug).c
+    return Prepared(
+        select(columns.id, columns.test_id).where(
+            columns.customer_id == bindparam("customer_id"),
+            within(columns.test_id, "ids"),
+            columns.deleted_at.is_(None),
+        )
+    )
 
 
 def _made_of(raw: Raw, references: Row) -> Raw:
@@ -113,12 +121,20 @@ def _made_of(raw: Raw, references: Row) -> Raw:
     return replace(raw, hash=blake2b(made_of, digest_size=16).digest())
 
 
-async def _products(session: WriteSession, sync: SyncContext, test_ids: set[int]) -> dict[int, int]:
-    """The product of each of these tests that is stored."""
-    query = select(col(Test.id), col(Test.product_id)).where(
-        among(col(Test.id), test_ids), col(Test.customer_id) == sync.customer_id
-    )
-    return {id: product_id for id, product_id in await fetch(session, query)}
+@cache
+def _products() -> Prepared:
+    """The product of each test that is stored."""
+    columns = table_of(Test).c
+    ours = columns.customer_id == bindparam("customer_id")
+    return Prepared(select(columns.id, columns.product_id).where(within(columns.id, "ids"), ours))
+
+
+@cache
+def _features_of() -> Prepared:
+    """The feature of each test feature that is stored."""
+    columns = table_of(TestFeature).c
+    ours = columns.customer_id == bindparam("customer_id")
+    return Prepared(select(columns.id, columns.feature_id).where(within(columns.id, "ids"), ours))
 
 
 class _References:
@@ -138,10 +154,7 @@ class _References:
         authors = [bug.author.name for bug in bugs if bug.author]
         people = await user_ids(session, sync, "tester", authors)
         named = {bug.test_feature.id for bug in bugs if bug.test_feature}
-        query = select(col(TestFeature.id), col(TestFeature.feature_id)).where(
-            among(col(TestFeature.id), named), col(TestFeature.customer_id) == sync.customer_id
-        )
-        test_features = {id: feature_id for id, feature_id in await fetch(session, query)}
+        test_features = dict(await _features_of()(session, customer_id=sync.customer_id, ids=named))
         ids = {bug.test_feature.feature_id for bug in bugs if bug.test_feature} - {None}
         features = await existing_ids(
             session, Feature, {id for id in ids if id is not None}, sync.customer_id

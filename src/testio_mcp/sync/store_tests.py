@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 from sqlalchemy import delete
-from sqlmodel import col
 
 from testio_mcp.api.answers import Fetched, Item
 from testio_mcp.api.payloads import TestPayload, without_secrets
@@ -21,7 +21,7 @@ from testio_mcp.sync.mapping import (
     test_row,
 )
 from testio_mcp.sync.problems import Failure, close, remember
-from testio_mcp.sync.statements import among, insert_missing, upsert
+from testio_mcp.sync.statements import Prepared, insert_missing, table_of, upsert, within
 from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Feature, Product, Test, TestDetails, TestFeature
@@ -100,11 +100,18 @@ async def _keep_children(
         for feature in test.features
         if feature.feature_id is not None
     ]
-    of_tests = among(col(TestFeature.test_id), [test.id for test in tests])
-    kept = among(col(TestFeature.id), [row["id"] for row in features])
     # A bug whose test feature goes keeps its feature.
-    await session.exec(delete(TestFeature).where(of_tests, ~kept))
+    await _delete_features()(
+        session, test_ids=[test.id for test in tests], kept=[row["id"] for row in features]
+    )
     await upsert(session, TestFeature, features)
+
+
+@cache
+def _delete_features() -> Prepared:
+    table = table_of(TestFeature)
+    kept = within(table.c.id, "kept")
+    return Prepared(delete(table).where(within(table.c.test_id, "test_ids"), ~kept))
 
 
 async def _keep_lost_features(
