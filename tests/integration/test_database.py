@@ -1,6 +1,7 @@
 """One writer, many readers, and what is left when one of them is cut off."""
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
@@ -213,3 +214,17 @@ async def test_closing_leaves_the_log_to_the_holder_of_the_sync_lock(path):
         session.add(ProductFactory(id=1))
     await database.close()
     assert path.with_name("cache.db-wal").stat().st_size > 0
+
+
+@pytest.mark.parametrize("replace", [False, True])
+async def test_a_file_that_was_removed_is_neither_read_nor_written(
+    database, save, path, template, replace
+):
+    await save(ProductFactory(id=1))
+    path.unlink()
+    if replace:
+        shutil.copy(template, path)
+    with pytest.raises(DatabaseError, match="removed or replaced"):
+        await ids(database)
+    with pytest.raises(DatabaseError, match="removed or replaced"):
+        await save(ProductFactory(id=2))

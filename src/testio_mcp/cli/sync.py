@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='only tests that ended in or since it, such as "last 3 months" or 2026-Q3',
     )
     parser.add_argument(
-        "--force", action="store_true", help="read the bugs of finished tests again too"
+        "--force",
+        action="store_true",
+        help="read everything again, finished tests too, and see what TestIO has deleted",
     )
     parser.add_argument(
         "--status",

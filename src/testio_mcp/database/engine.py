@@ -38,6 +38,7 @@ class Database:
 
     def __init__(self, path: Path, fence: Fence) -> None:
         self.path = path
+        self._file = _identity(path)
         self._fence = fence
         self._revision = head_revision()
         self._readers = _create_engine(path, pool_size=READERS, begin="BEGIN", query_only=True)
@@ -50,6 +51,7 @@ class Database:
 
         Never await the network between two statements: the moment would pin the write-ahead log.
         """
+        self._refuse_another_file()
         session = _Unbroken(self._readers, expire_on_commit=False, info={PATH: self.path})
         async with session:
             event.listen(session.sync_session, "do_orm_execute", self._fence)
@@ -61,6 +63,7 @@ class Database:
 
         Never await the network inside; it would block every other writer.
         """
+        self._refuse_another_file()
         # A write cancelled inside a statement would keep the file locked until it is collected.
         with anyio.CancelScope(shield=True), _translated(self.path):
             async with (
@@ -92,6 +95,14 @@ class Database:
         with anyio.CancelScope(shield=True):
             await self._readers.dispose()
             await self._writer.dispose()
+
+    def _refuse_another_file(self) -> None:
+        """A file that was removed can be read and written for ever, and nobody sees it."""
+        if _identity(self.path) != self._file:
+            raise DatabaseError(
+                "The cache file was removed or replaced while it was in use.",
+                hint="Restart the client (or this command) to use the new one.",
+            )
 
     async def _refuse_newer(self, session: AsyncSession) -> None:
         connection = await session.connection()
@@ -135,6 +146,14 @@ class _Connection(sqlite3.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:

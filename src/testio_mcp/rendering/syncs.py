@@ -24,6 +24,9 @@ STATES = {
     "cancelled": "The sync was cancelled; what it had read was kept.",
     "never": "No sync has run yet.",
 }
+OUTCOMES = ("new", "changed", "unchanged", "deleted", "failed")
+# What is worth a word in a row about a run.
+MOVED = ("new", "changed", "deleted", "failed")
 
 
 def sync_answer(answer: SyncAnswer, zone: ZoneInfo) -> str:
@@ -60,7 +63,7 @@ def sync_history(reports: Sequence[SyncReport], zone: ZoneInfo) -> str:
         )
         for report in reports
     ]
-    headers = ("run", "started", "state", "by", "took", "new, changed", "missing")
+    headers = ("run", "started", "state", "by", "took", "counted", "missing")
     return table(headers, rows) if rows else STATES["never"]
 
 
@@ -104,11 +107,16 @@ def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
         ("cache", f"{file.path}, {size}"),
         ("rows", ", ".join(f"{name} {count(n)}" for name, n in file.rows.items()) or None),
         ("syncing now", held),
-        ("could not be read", count(found.problematic_count)),
+        ("could not be read", _problems(found.problematic_count)),
         ("undocumented values", ", ".join(unknown) or None),
         ("settings", ", ".join(f"{k}={v}" for k, v in found.settings.items()) or None),
         ("Python", found.python),
     ]
+
+
+def _problems(number: int | None) -> str:
+    """How many there are, and who says what they are."""
+    return f"{count(number)}{': get_problematic_tests says what and why' if number else ''}"
 
 
 def _held(holder: LockHolder, zone: ZoneInfo) -> str:
@@ -116,21 +124,22 @@ def _held(holder: LockHolder, zone: ZoneInfo) -> str:
 
 
 def _counts(report: SyncReport) -> str:
-    outcomes = ("new", "changed", "unchanged", "deleted", "failed")
     rows = [
-        (kind.replace("_", " "), *(count(counts[o]) if o in counts else None for o in outcomes))
+        (kind.replace("_", " "), *(count(counts[o]) if o in counts else None for o in OUTCOMES))
         for kind, counts in report.counts.items()
     ]
-    return table(("kind", *outcomes), rows)
+    return table(("kind", *OUTCOMES), rows)
 
 
 def _in_short(report: SyncReport) -> str | None:
-    moved = [
-        f"{kind.replace('_', ' ')} {count(counts.get('new', 0))}, {count(counts.get('changed', 0))}"
+    """What was counted, without what was as before: 'tests 3 new, 1 deleted; bugs 12 new'."""
+    kinds = [
+        f"{kind.replace('_', ' ')} "
+        + ", ".join(f"{count(counts[o])} {o}" for o in MOVED if counts.get(o))
         for kind, counts in report.counts.items()
-        if counts.get("new") or counts.get("changed")
+        if any(counts.get(o) for o in MOVED)
     ]
-    return "; ".join(moved) or None
+    return "; ".join(kinds) or ("nothing new" if report.counts else None)
 
 
 def _seconds(report: SyncReport) -> str | None:
