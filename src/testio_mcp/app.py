@@ -31,7 +31,8 @@ from testio_mcp.settings import Loaded, Settings, shown
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
-from testio_mcp.sync.run import Syncer
+from testio_mcp.sync.readthrough import Refresher
+from testio_mcp.sync.run import NewContext, Syncer
 from testio_mcp.sync.scheduler import cycle, keep_fresh
 from testio_mcp.tables import Customer, fence
 
@@ -99,6 +100,11 @@ class App:
         self, product_ids: tuple[int, ...] = (), since: str | None = None, force: bool = False
     ) -> SyncOptions:
         """What to sync, within what the settings allow; raises InvalidRequest beyond that."""
+        self.refuse_outside(product_ids)
+        return _options(self.settings, product_ids, since, force)
+
+    def refuse_outside(self, product_ids: tuple[int, ...]) -> None:
+        """Raise InvalidRequest for a product that the settings do not allow."""
         allowed = self.settings.product_ids
         outside = [str(id) for id in product_ids if allowed and id not in allowed]
         if outside:
@@ -106,11 +112,6 @@ class App:
                 f"Product {', '.join(outside)} is outside TESTIO_PRODUCT_IDS.",
                 hint=f"Allowed are {', '.join(map(str, allowed))}.",
             )
-        if since:
-            start = parse_period(since, now=datetime.now(UTC), zone=self.settings.zone).start
-        else:
-            start = _every_sync_since(self.settings)
-        return SyncOptions(product_ids or allowed, start, force)
 
     def start_keeping_fresh(self) -> None:
         """Sync in the background, now and after each interval, until the app is closed."""
@@ -135,34 +136,45 @@ async def open_app(
     loaded: Loaded,
     source: Source | None = None,
     *,
-    reserved: int = 0,
+    serving: bool = False,
     online: bool = True,
 ) -> AsyncIterator[App]:
     """Everything a command or the server needs, whatever is wrong with settings or cache.
 
-    Unless `online` nothing is asked of TestIO. What is wrong is said by the services: with a
-    cache they answer from it, without one they raise what to do.
+    Unless `online` nothing is asked of TestIO. `serving` people, what they ask for is read again
+    where it is stale. What is wrong is said by the services: with a cache they answer from it,
+    without one they raise what to do.
     """
     settings = loaded.settings
     source = source or Source.of(settings)
-    condition = Condition(blocked=_blocked(loaded, source))
+    # Who asks nothing needs no token.
+    blocked = _blocked(loaded, source) if online else None
+    condition = Condition(blocked, is_offline=settings.offline)
     problems, warnings = list(loaded.problems), list(loaded.warnings)
     async with AsyncExitStack() as stack:
-        client = _client(settings, source, reserved) if online else None
+        reserved = RESERVED_REQUESTS if serving else 0
+        asks = online and not settings.offline
+        client = _client(settings, source, reserved) if asks else None
         if client:
             await stack.enter_async_context(client)
-        database, fault, syncer = None, None, None
+        database, fault, syncer, refresher = None, None, None, None
+        background = Background()
         try:
             warnings += await anyio.to_thread.run_sync(_prepare, settings)
             database = await _opened(settings, source)
             stack.push_async_callback(database.close)
-            syncer = _syncer(settings, source, database, client, condition)
+            new_context = _contexts(settings, source, database, client)
+            lock = SyncLock(settings.database_path)
+            syncer = Syncer(database, lock, condition, settings.customer_id, new_context)
+            if serving and client:
+                refresher = Refresher(
+                    syncer, new_context, condition, background.spawn, lambda: _options(settings)
+                )
         except TestIOMcpError as error:
             fault = error
             problems.append(str(error))
         for warning in warnings:
             logger.warning(warning)
-        background = Background()
         stack.push_async_callback(background.close)
         scope = Scope(
             settings=settings,
@@ -173,6 +185,7 @@ async def open_app(
             client=client,
             optional_syncer=syncer,
             optional_session=None,
+            refresher=refresher,
             fault=fault,
         )
         services = ServiceRegistry(scope, database)
@@ -182,22 +195,35 @@ async def open_app(
 @asynccontextmanager
 async def open_demo(loaded: Loaded) -> AsyncIterator[App]:
     """The app over invented data, in a cache of its own; needs no token and no network."""
-    from testio_mcp.sandbox import serving  # noqa: PLC0415  see above
     from testio_mcp.sandbox.demo import Demo  # noqa: PLC0415  see above
 
     settings = loaded.settings
     home = settings.home / "demo"
     # Built from defaults alone: the demo must work whatever the settings say.
-    settings = Settings.model_construct(home=home, timezone=settings.timezone)
+    settings = Settings.model_construct(
+        home=home, timezone=settings.timezone, offline=settings.offline
+    )
     demo = await anyio.to_thread.run_sync(Demo, home, datetime.now(UTC))
     try:
-        async with serving(demo.sandbox) as base_url:
+        async with _sandbox(demo, offline=settings.offline) as base_url:
             source = Source(base_url, SecretStr(demo.sandbox.token), demo.sandbox.host_name)
             calm = Loaded(settings, [], [])
-            async with open_app(calm, source, reserved=RESERVED_REQUESTS) as app:
+            async with open_app(calm, source, serving=True) as app:
                 yield replace(app, demo=demo)
     finally:
         demo.close()
+
+
+@asynccontextmanager
+async def _sandbox(demo: Demo, *, offline: bool) -> AsyncIterator[str]:
+    """The address of the demo's sandbox, which nobody asks and which is not there when offline."""
+    from testio_mcp.sandbox import serving  # noqa: PLC0415  see above
+
+    if offline:
+        yield ""
+        return
+    async with serving(demo.sandbox) as base_url:
+        yield base_url
 
 
 def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
@@ -209,6 +235,11 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
         _every_sync_since(settings)
     except ConfigurationError as error:
         return error
+    if settings.offline:
+        return ConfigurationError(
+            "testio-mcp is offline, so that TestIO is asked for nothing.",
+            hint="To sync, unset TESTIO_OFFLINE and leave out --offline.",
+        )
     if source.token is None:
         return ConfigurationError(
             "No TestIO token is set.",
@@ -216,6 +247,19 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
             f"{shown(settings.home / '.env')}. The demo needs none: testio-mcp demo",
         )
     return None
+
+
+def _options(
+    settings: Settings,
+    product_ids: tuple[int, ...] = (),
+    since: str | None = None,
+    force: bool = False,
+) -> SyncOptions:
+    if since:
+        start = parse_period(since, now=datetime.now(UTC), zone=settings.zone).start
+    else:
+        start = _every_sync_since(settings)
+    return SyncOptions(product_ids or settings.product_ids, start, force)
 
 
 def _every_sync_since(settings: Settings) -> datetime | None:
@@ -291,16 +335,14 @@ def _refuse_another(settings: Settings, source: Source, id: int, host: str) -> N
         )
 
 
-def _syncer(
-    settings: Settings,
-    source: Source,
-    database: Database,
-    client: TestIOClient | None,
-    condition: Condition,
-) -> Syncer:
+def _contexts(
+    settings: Settings, source: Source, database: Database, client: TestIOClient | None
+) -> NewContext:
+    """How what it takes to ask TestIO and to store its answers is put together."""
+
     def new_context(options: SyncOptions, tally: Tally) -> SyncContext:
         if client is None:
-            raise condition.blocked or DatabaseError("There is nothing to sync from.")
+            raise DatabaseError("There is nothing to sync from.")
         return SyncContext(
             client=client,
             database=database,
@@ -311,5 +353,4 @@ def _syncer(
             review=timedelta(days=settings.review_days),
         )
 
-    lock = SyncLock(settings.database_path)
-    return Syncer(database, lock, condition, settings.customer_id, new_context)
+    return new_context

@@ -35,14 +35,21 @@ class TestIOMcpError(Exception):
 
 
 class NotFound(TestIOMcpError):
-    """`caveat` says what the cache lacks, where that may be the reason."""
+    """`caveat` says what the cache lacks, `obstacle` why TestIO could not be asked."""
 
-    def __init__(self, kind: str, id: int | str, *, caveat: str | None = None) -> None:
+    def __init__(
+        self, kind: str, *ids: int, caveat: str | None = None, obstacle: str | None = None
+    ) -> None:
+        self.kind = kind
+        self.ids = ids
+        named = f"{kind.capitalize()} {', '.join(map(str, ids))}"
         # Features have no list of their own yet; a test names those it covers.
         finder = "get_test_summary" if kind == "feature" else f"list_{kind}s"
-        hint = f"Call {finder} to find the right id."
+        hint = obstacle or f"Call {finder} to find the right id."
+        unknown = f"{named} is not known."
+        unasked = f"{named} is not in the local copy, and TestIO could not be asked for it."
         super().__init__(
-            f"{kind.capitalize()} {id} is not known.", hint=f"{caveat} {hint}" if caveat else hint
+            unasked if obstacle else unknown, hint=f"{caveat} {hint}" if caveat else hint
         )
 
 
@@ -96,6 +103,19 @@ class ApiUnavailable(ApiError):
 
 class ApiProtocolError(ApiError):
     pass
+
+
+def leading(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of several to tell people: an expected one rather than a bug."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, TestIOMcpError)), leaves[0])
 
 
 def expected(error: BaseException | None) -> TestIOMcpError | None:

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         description="Age in seconds from which data that may still change counts as stale.",
         examples=["5400"],
     )
+    read_budget_seconds: float = Field(
+        default=5,
+        ge=0,
+        le=15,
+        description="Seconds that an answer may wait for TestIO when the copy is stale.",
+        examples=["5"],
+    )
     sync_since: str | None = Field(
         default=None,
         description="Period that limits every sync to tests that ended in it or since.",
@@ -105,6 +112,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Days after a test's end during which its bugs may still be reviewed.",
         examples=["60"],
+    )
+    offline: bool = Field(
+        default=False,
+        description="Answer from the copy alone and never open a connection.",
+        examples=["true"],
     )
     timezone: str = Field(
         default="UTC",

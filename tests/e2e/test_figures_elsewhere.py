@@ -125,8 +125,9 @@ async def test_diagnostics_count_the_rows(server):
     assert found["database"]["rows"] == expected
     units = {stamp["kind"]: stamp["units"] for stamp in found["stamps"]}
     products, tests = len(world["products"]), len(world["tests"])
-    lists = {"products": 1, "reject_reasons": 1, "features": products, "tests": products}
-    assert units == lists | {"test": tests, "bugs": tests}
+    lists = dict.fromkeys(("features", "tests", "all_tests"), products)
+    assert units == lists | {"products": 1, "reject_reasons": 1, "test": tests, "bugs": tests}
+    assert {stamp["stale_share"] for stamp in found["stamps"]} == {0.0}
     unknown = {value["value"]: value["count"] for value in found["unknown_values"]}
     assert unknown == dict.fromkeys(("paused", "pilot", "reopened", "blocker"), 1)
     assert found["problematic_count"] == 0

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--demo", action="store_true", help="serve invented data; needs no token")
+    parser.add_argument(
+        "--offline", action="store_true", help="answer from the copy and never open a connection"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    loaded = load_settings(options.env_file)
+    loaded = load_settings(options.env_file, **({"offline": True} if options.offline else {}))
     log_to(loaded, verbose=options.verbose, quiet=options.quiet)
     asyncio.run(_serve(Opening(lambda: _opened(loaded, demo=options.demo))))
     sys.stdout.flush()
@@ -59,9 +62,7 @@ async def _opened(loaded: Loaded, *, demo: bool) -> AsyncIterator["App"]:
     # Imported beside the event loop, which has requests to answer.
     module = await asyncio.to_thread(importlib.import_module, "testio_mcp.app")
     opened: AbstractAsyncContextManager[App] = (
-        module.open_demo(loaded)
-        if demo
-        else module.open_app(loaded, reserved=module.RESERVED_REQUESTS)
+        module.open_demo(loaded) if demo else module.open_app(loaded, serving=True)
     )
     async with opened as app:
         app.start_keeping_fresh()

@@ -36,5 +36,12 @@ class Basis:
     test_ids: tuple[int, ...] | None = None
     # The lists of tests of these products: true for every answer that could miss a test.
     lists: bool = True
+    # The tests themselves; false where only their bugs are told.
+    tests: bool = True
     bugs: bool = False
     features: bool = False
+
+    @property
+    def of_all_products(self) -> bool:
+        """Whether an answer could miss a product."""
+        return not self.product_ids and (self.lists or self.test_ids is None)

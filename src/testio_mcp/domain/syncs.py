@@ -70,3 +70,9 @@ class Tally:
     def read(self, kind: Kind) -> int:
         """How many of a kind were read, whatever came of them."""
         return sum(self.counts[kind].values())
+
+    @property
+    def words(self) -> str:
+        """How far it is, as people are told."""
+        counts = ", ".join(f"{self.read(kind):,} {kind}" for kind in (Kind.TESTS, Kind.BUGS))
+        return f"{counts} read"

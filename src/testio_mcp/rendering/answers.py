@@ -20,8 +20,7 @@ def heading(page: Page[Any], noun: str) -> str | None:
     """How many there are and which of them follow; nothing where nobody knows yet."""
     plural = noun if page.total == 1 else f"{noun}s"
     if page.total == 0:
-        never = page.freshness.state is State.NEVER_SYNCED
-        return None if never else f"No {noun}s match."
+        return None if page.freshness.as_of is None else f"No {noun}s match."
     if page.returned == page.total:
         return f"**{count(page.total)} {plural}**"
     first = (page.page - 1) * page.page_size + 1
@@ -56,7 +55,7 @@ def period_line(period: ResolvedPeriod | None, zone: ZoneInfo) -> str | None:
 def as_of(freshness: Freshness, zone: ZoneInfo) -> str:
     """How current an answer is and what it lacks, in words; the last lines of every text."""
     lines = [f"Incomplete: {inline(line)}" for line in freshness.incomplete]
-    if freshness.state is State.NEVER_SYNCED or freshness.as_of is None:
+    if freshness.as_of is None:
         reason = inline(freshness.reason or "The first sync has not run yet.")
         return "\n".join([*lines, f"Not synced yet. {reason}"])
     age = ago(datetime.now(UTC) - freshness.as_of)

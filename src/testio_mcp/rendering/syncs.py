@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import as_of, paragraphs
-from testio_mcp.rendering.markdown import bullets, count, inline, moment, table
+from testio_mcp.rendering.markdown import bullets, count, inline, moment, rate, table
 from testio_mcp.views.syncs import (
     Diagnostics,
     DiagnosticsAnswer,
@@ -25,6 +25,8 @@ STATES = {
     "never": "No sync has run yet.",
 }
 OUTCOMES = ("new", "changed", "unchanged", "deleted", "failed")
+# Of stale products; the rest is counted.
+SHOWN = 10
 # What is worth a word in a row about a run.
 MOVED = ("new", "changed", "deleted", "failed")
 
@@ -82,15 +84,43 @@ def diagnostics_answer(answer: DiagnosticsAnswer, zone: ZoneInfo) -> str:
         "\n".join(f"- Warning: {inline(line)}" for line in found.warnings) or None,
         bullets(_facts(found, zone)),
         table(
-            ("kind", "read", "oldest", "newest"),
+            ("kind", "read", "oldest", "newest", "stale"),
             [
-                (kind.kind, kind.units, moment(kind.oldest, zone), moment(kind.newest, zone))
+                (
+                    kind.kind.replace("_", " "),
+                    kind.units,
+                    moment(kind.oldest, zone),
+                    moment(kind.newest, zone),
+                    rate(kind.stale_share),
+                )
                 for kind in found.stamps
             ],
         ),
+        _stale_products(found, zone),
         f"Last syncs\n\n{sync_history(found.syncs, zone)}" if found.syncs else None,
         as_of(answer.freshness, zone),
     )
+
+
+def _stale_products(found: Diagnostics, zone: ZoneInfo) -> str | None:
+    """Only those of which something is stale, the worst first."""
+    stale = sorted(found.products, key=lambda product: -product.stale_share)
+    rows = [
+        (
+            product.product_id,
+            product.product,
+            moment(product.oldest, zone),
+            moment(product.newest, zone),
+            rate(product.stale_share),
+        )
+        for product in stale
+        if product.stale_share
+    ]
+    if not rows:
+        return None
+    headers = ("product", "name", "oldest", "newest", "stale")
+    more = f"\n\n{len(rows) - SHOWN} more." if len(rows) > SHOWN else ""
+    return f"Stale products\n\n{table(headers, rows[:SHOWN])}{more}"
 
 
 def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
@@ -102,7 +132,12 @@ def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
     return [
         ("customer", found.customer),
         ("TestIO", f"{api.host}, {reached[api.reachable]}"),
-        ("requests", f"{count(api.requests_sent)} sent, {api.requests_in_flight} in flight"),
+        (
+            "requests",
+            f"{count(api.requests_sent)} sent, {api.requests_in_flight} in flight, "
+            f"about {count(api.requests_saved)} saved",
+        ),
+        ("refreshes under way", str(api.refreshes_in_flight) if api.refreshes_in_flight else None),
         ("last error", api.last_error),
         ("cache", f"{file.path}, {size}"),
         ("rows", ", ".join(f"{name} {count(n)}" for name, n in file.rows.items()) or None),

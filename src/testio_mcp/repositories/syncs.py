@@ -5,12 +5,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
-from testio_mcp.database.engine import Record
 from testio_mcp.domain.bugs import BugStatus, Severity
 from testio_mcp.domain.products import ProductType
 from testio_mcp.domain.tests import TestingType, TestStatus
 from testio_mcp.repositories.base import Repository
-from testio_mcp.tables import Bug, Feature, Problem, Product, Stamp, SyncRun, Test, User, UserStory
+from testio_mcp.tables import Bug, Feature, Problem, Product, SyncRun, Test, User, UserStory
 
 COUNTED = (Product, Feature, UserStory, Test, Bug, User)
 # Fields whose words TestIO may add to, with the words that are documented.
@@ -38,17 +37,6 @@ class SyncRepository(Repository):
             key: ColumnElement[Any] = func.count(col(table.id))
             ((counts[str(table.__tablename__)],),) = await self._all(select(key))
         return counts
-
-    async def stamps(self) -> list[Record]:
-        """Rows of kind, units, oldest, newest."""
-        at = col(Stamp.at)
-        query = select(
-            col(Stamp.kind),
-            func.count().label("units"),
-            func.min(at).label("oldest"),
-            func.max(at).label("newest"),
-        )
-        return await self._all(query.group_by(col(Stamp.kind)))
 
     async def unknown_values(self) -> list[tuple[str, str, int]]:
         """Words of TestIO that are documented nowhere: field, word, rows that have it."""

@@ -14,6 +14,7 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
 from testio_mcp.services.pages import caveat, page_of, resolved
+from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
     BugAnswer,
@@ -52,12 +53,14 @@ class BugService:
         self._freshness = freshness
         self._zone = zone
 
+    @read_through
     async def list(self, wanted: BugFilter, paging: Paging) -> Page[BugSummary]:
         now = datetime.now(UTC)
         basis = Basis(
             product_ids=wanted.product_ids,
             test_ids=wanted.test_ids or None,
             lists=not wanted.test_ids,
+            tests=not wanted.test_ids,
             bugs=True,
         )
         freshness = await self._freshness.of(basis, now)
@@ -71,13 +74,14 @@ class BugService:
             resolved(wanted.period, "reported_at", self._zone.key),
         )
 
+    @read_through
     async def get(self, bug_id: int) -> BugAnswer:
         now = datetime.now(UTC)
         row = await self._bugs.get(bug_id)
         if row is None:
             raise NotFound("bug", bug_id, caveat=await caveat(self._freshness, now))
         bug, details = row.Bug, row.BugDetails
-        basis = Basis((bug.product_id,), (bug.test_id,), lists=False, bugs=True)
+        basis = Basis((bug.product_id,), (bug.test_id,), lists=False, tests=False, bugs=True)
         return BugAnswer(
             bug=BugDetail(
                 **bug_summary(row, now).model_dump(),
@@ -153,7 +157,7 @@ def refuse_unknown(kind: str, ids: Sequence[int], known: Iterable[int]) -> None:
     """Raise NotFound for ids that are not in the cache."""
     unknown = sorted(set(ids) - set(known))
     if unknown:
-        raise NotFound(kind, ", ".join(map(str, unknown)))
+        raise NotFound(kind, *unknown)
 
 
 def _refuse_words(kind: str, words: Sequence[str], known: Iterable[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -22,15 +23,19 @@ from testio_mcp.views.syncs import (
     Diagnostics,
     DiagnosticsAnswer,
     KindFreshness,
+    ProductFreshness,
     SyncReport,
     UnknownValue,
 )
 
 if TYPE_CHECKING:
     from testio_mcp.api.client import TestIOClient
+    from testio_mcp.database.engine import Record
+    from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.syncs import SyncRepository
     from testio_mcp.services.syncs import SyncService
     from testio_mcp.sync.freshness import Condition, FreshnessReader
+    from testio_mcp.sync.readthrough import Refresher
 
 API_SECONDS = 5
 
@@ -42,6 +47,7 @@ class Cache:
     runs: SyncRepository
     syncs: SyncService
     freshness: FreshnessReader
+    products: ProductRepository
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,13 @@ class Cached:
 
     rows: dict[str, int]
     stamps: list[KindFreshness]
+    products: list[ProductFreshness]
     syncs: list[SyncReport]
     unknown_values: list[UnknownValue]
     problematic_count: int | None
 
 
-NOTHING_CACHED = Cached({}, [], [], [], None)
+NOTHING_CACHED = Cached({}, [], [], [], [], None)
 
 
 class DiagnosticsService:
@@ -66,6 +73,7 @@ class DiagnosticsService:
         condition: Condition,
         notes: tuple[list[str], list[str]],
         client: TestIOClient | None,
+        refresher: Refresher | None,
         cache: Cache | None,
     ) -> None:
         self._settings = settings
@@ -73,13 +81,15 @@ class DiagnosticsService:
         self._condition = condition
         self._problems, self._warnings = notes
         self._client = client
+        self._refresher = refresher
         self._cache = cache
 
     async def get(self) -> DiagnosticsAnswer:
         reachable, latency, error = await self._ping()
         settings, path = self._settings, self._settings.database_path
         problems = list(self._problems)
-        problems += [str(failure)] if (failure := self._condition.failure) else []
+        failure, is_offline = self._condition.failure, self._condition.is_offline
+        problems += [str(failure)] if failure and not is_offline else []
         problems += [error] if error else []
         try:
             cached = await _cached(self._cache) if self._cache else NOTHING_CACHED
@@ -93,17 +103,11 @@ class DiagnosticsService:
             customer=settings.customer_name,
             ready=self._cache is not None and not problems,
             problems=list(dict.fromkeys(problems)),
-            warnings=self._warnings,
-            api=Api(
-                host=self._host,
-                reachable=reachable,
-                latency_ms=latency,
-                requests_sent=self._client.requests_sent if self._client else 0,
-                requests_in_flight=self._client.requests_in_flight if self._client else 0,
-                last_error=error or (self._client.last_error if self._client else None),
-            ),
+            warnings=[*self._warnings, *([str(failure)] if failure and is_offline else [])],
+            api=self._api(reachable, latency, error),
             database=CacheFile(path=shown(path), size_bytes=size, rows=cached.rows),
             stamps=cached.stamps,
+            products=cached.products,
             syncs=cached.syncs,
             lock_holder=self._cache.syncs.lock_holder() if self._cache else None,
             unknown_values=cached.unknown_values,
@@ -111,6 +115,19 @@ class DiagnosticsService:
             settings=_visible(settings),
         )
         return DiagnosticsAnswer(diagnostics=diagnostics, freshness=await self._freshness())
+
+    def _api(self, reachable: bool | None, latency: int | None, error: str | None) -> Api:
+        client, refresher = self._client, self._refresher
+        return Api(
+            host=self._host,
+            reachable=reachable,
+            latency_ms=latency,
+            requests_sent=client.requests_sent if client else 0,
+            requests_in_flight=client.requests_in_flight if client else 0,
+            requests_saved=refresher.requests_saved if refresher else 0,
+            refreshes_in_flight=refresher.in_flight if refresher else 0,
+            last_error=error or (client.last_error if client else None),
+        )
 
     async def _freshness(self) -> Freshness:
         basis = Basis(bugs=True, features=True)
@@ -137,9 +154,19 @@ class DiagnosticsService:
 
 
 async def _cached(cache: Cache) -> Cached:
+    now = datetime.now(UTC)
+    stamps = await cache.freshness.overview(now)
+    names = await cache.products.names()
     return Cached(
         rows=await cache.runs.rows(),
-        stamps=[KindFreshness(**row._mapping) for row in await cache.runs.stamps()],
+        stamps=[KindFreshness(kind=kind, **ages) for kind, ages in _ages(stamps, "kind")],
+        products=[
+            ProductFreshness(
+                product_id=id, product=names[id], **{k: v for k, v in ages.items() if k != "units"}
+            )
+            for id, ages in _ages(stamps, "product_id")
+            if id in names
+        ],
         syncs=await cache.syncs.history(),
         unknown_values=[
             UnknownValue(field=field, value=value, count=count)
@@ -147,6 +174,23 @@ async def _cached(cache: Cache) -> Cached:
         ],
         problematic_count=await cache.runs.problem_count(),
     )
+
+
+def _ages(stamps: Sequence[Record], by: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """How old the units are that share a kind or a product, in the order of that."""
+    keys = {getattr(row, by) for row in stamps} - {None}
+    for key in sorted(keys):
+        rows = [row for row in stamps if getattr(row, by) == key]
+        units = sum(row.units for row in rows)
+        yield (
+            key,
+            {
+                "units": units,
+                "oldest": min(row.oldest for row in rows),
+                "newest": max(row.newest for row in rows),
+                "stale_share": sum(row.stale for row in rows) / units,
+            },
+        )
 
 
 def _size(path: Path) -> int | None:

@@ -17,6 +17,7 @@ from testio_mcp.domain.tests import TestStatus
 from testio_mcp.errors import NotFound
 from testio_mcp.services.figures import bug_figures, in_order
 from testio_mcp.services.pages import caveat, page_of
+from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.products import (
     Environment,
@@ -46,6 +47,7 @@ class ProductService:
         self._freshness = freshness
         self._zone = zone
 
+    @read_through
     async def list(self, wanted: ProductFilter, paging: Paging) -> Page[ProductSummary]:
         now = datetime.now(UTC)
         found = await self._products.find(wanted)
@@ -60,6 +62,7 @@ class ProductService:
             await self._freshness.of(basis, now),
         )
 
+    @read_through
     async def get(self, product_id: int) -> ProductAnswer:
         now = datetime.now(UTC)
         basis = Basis(product_ids=(product_id,), bugs=True, features=True)

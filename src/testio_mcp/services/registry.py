@@ -14,16 +14,21 @@ from testio_mcp.database.engine import Database, ReadSession
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.repositories.bugs import BugRepository
 from testio_mcp.repositories.figures import FigureRepository
+from testio_mcp.repositories.problems import ProblemRepository
 from testio_mcp.repositories.products import ProductRepository
 from testio_mcp.repositories.syncs import SyncRepository
 from testio_mcp.repositories.tests import TestRepository
 from testio_mcp.services.bugs import BugService
 from testio_mcp.services.diagnostics import Cache, DiagnosticsService
+from testio_mcp.services.problems import ProblemService
 from testio_mcp.services.products import ProductService
 from testio_mcp.services.syncs import Spawn, SyncService
 from testio_mcp.services.tests import TestService
 from testio_mcp.settings import Settings
-from testio_mcp.sync.freshness import Condition, FreshnessReader, Rules
+from testio_mcp.sync.freshness import Condition, FreshnessReader, OnProgress, unseen
+from testio_mcp.sync.readthrough import Refresher
+from testio_mcp.sync.retry import Repairs
+from testio_mcp.sync.rules import Rules
 from testio_mcp.sync.run import Syncer
 
 # Not every command asks TestIO, and httpx takes a while to import.
@@ -45,8 +50,11 @@ class Scope:
     client: TestIOClient | None
     optional_syncer: Syncer | None
     optional_session: ReadSession | None
+    # None where nothing is asked of TestIO.
+    refresher: Refresher | None = None
     # Why there is no cache.
     fault: TestIOMcpError | None = None
+    on_progress: OnProgress = unseen
 
     @property
     def session(self) -> ReadSession:
@@ -65,8 +73,11 @@ class Scope:
         rules = Rules(
             ttl=timedelta(seconds=self.settings.cache_ttl_seconds),
             review=timedelta(days=self.settings.review_days),
+            budget=self.settings.read_budget_seconds,
         )
-        return FreshnessReader(self.session, self.condition, rules)
+        return FreshnessReader(
+            self.session, self.condition, rules, self.refresher, self.on_progress
+        )
 
 
 def _product_service(scope: Scope) -> ProductService:
@@ -103,12 +114,32 @@ def _sync_service(scope: Scope) -> SyncService:
     return SyncService(scope.syncer, SyncRepository(scope.session), scope.freshness, scope.spawn)
 
 
+def _problem_service(scope: Scope) -> ProblemService:
+    return ProblemService(
+        ProblemRepository(scope.session),
+        ProductRepository(scope.session),
+        Repairs(scope.syncer),
+        scope.freshness,
+    )
+
+
 def _diagnostics_service(scope: Scope) -> DiagnosticsService:
     cache = None
     if scope.fault is None:
-        cache = Cache(SyncRepository(scope.session), _sync_service(scope), scope.freshness)
+        cache = Cache(
+            SyncRepository(scope.session),
+            _sync_service(scope),
+            scope.freshness,
+            ProductRepository(scope.session),
+        )
     return DiagnosticsService(
-        scope.settings, scope.host, scope.condition, scope.notes, scope.client, cache
+        scope.settings,
+        scope.host,
+        scope.condition,
+        scope.notes,
+        scope.client,
+        scope.refresher,
+        cache,
     )
 
 
@@ -118,6 +149,7 @@ FACTORIES: Mapping[type, Callable[[Scope], Any]] = {
     BugService: _bug_service,
     SyncService: _sync_service,
     DiagnosticsService: _diagnostics_service,
+    ProblemService: _problem_service,
 }
 
 
@@ -145,7 +177,7 @@ class ServiceRegistry:
                 raise LookupError(f"{service.__name__} cannot be built: {error}") from error
 
     @asynccontextmanager
-    async def open[S](self, service: type[S]) -> AsyncIterator[S]:
+    async def open[S](self, service: type[S], on_progress: OnProgress = unseen) -> AsyncIterator[S]:
         """A service whose session is closed afterwards, also when the caller is cancelled.
 
         Raises what keeps the cache closed, except for diagnostics.
@@ -154,4 +186,5 @@ class ServiceRegistry:
             yield FACTORIES[service](self._scope)
             return
         async with self._database.read() as session:
-            yield FACTORIES[service](replace(self._scope, optional_session=session))
+            scope = replace(self._scope, optional_session=session, on_progress=on_progress)
+            yield FACTORIES[service](scope)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from testio_mcp.domain.freshness import Basis
-from testio_mcp.domain.syncs import Kind, SyncOptions, Tally, Trigger
+from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import LockHolder, SyncAnswer, SyncReport
@@ -109,8 +109,7 @@ class SyncService:
 
 
 def _how_far(tally: Tally) -> tuple[int, int, str]:
-    counts = ", ".join(f"{tally.read(kind):,} {kind}" for kind in (Kind.TESTS, Kind.BUGS))
-    return tally.products_done, max(tally.products, 1), f"{counts} read"
+    return tally.products_done, max(tally.products, 1), tally.words
 
 
 def _report(run: SyncRun | None) -> SyncReport:

@@ -16,6 +16,7 @@ from testio_mcp.errors import NotFound
 from testio_mcp.services.bugs import bug_summary, refuse_unknown, refuse_unknown_products
 from testio_mcp.services.figures import bug_counts, bug_figures
 from testio_mcp.services.pages import caveat, page_of, resolved
+from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import BugCounts, BugSummary
 from testio_mcp.views.tests import (
@@ -57,6 +58,7 @@ class TestService:
         self._freshness = freshness
         self._zone = zone
 
+    @read_through
     async def list(self, wanted: TestFilter, paging: Paging) -> Page[TestSummary]:
         now = datetime.now(UTC)
         await self._freshness.of(Basis(product_ids=wanted.product_ids), now)
@@ -77,6 +79,7 @@ class TestService:
             notes=[RUNNING_KEPT] if wanted.period and wanted.period.keeps_running_tests else [],
         )
 
+    @read_through
     async def get(self, test_id: int) -> TestAnswer:
         now = datetime.now(UTC)
         row = await self._tests.get(test_id)

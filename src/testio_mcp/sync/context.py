@@ -51,6 +51,8 @@ class SyncContext:
     # By product, features that tests were the first to name: no catalogue has held them yet.
     lost_features: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     last_error: ApiError | None = None
+    # A run remembers what it could not read and goes on; whoever reads for an answer is told.
+    is_run: bool = True
     units: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UNITS_IN_FLIGHT))
     products: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(PRODUCTS_IN_FLIGHT))
 
@@ -64,7 +66,7 @@ class SyncContext:
         self, kind: Kind, error: ApiError, line: str, failures: Sequence[Failure]
     ) -> None:
         """Remember that a unit could not be read; a refused token ends the run instead."""
-        if isinstance(error, ApiUnauthorized):
+        if isinstance(error, ApiUnauthorized) or not self.is_run:
             raise error
         self.last_error = error
         self.tally.add(kind, Outcome.FAILED)

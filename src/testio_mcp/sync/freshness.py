@@ -1,10 +1,14 @@
 """How current an answer is: the only place that decides what is stale and says so."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import anyio
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -12,14 +16,30 @@ from sqlmodel import col
 from testio_mcp.database.engine import Query, ReadSession, Record, fetch
 from testio_mcp.domain.freshness import Basis, State, Unit
 from testio_mcp.domain.problems import Subject, missing
-from testio_mcp.domain.syncs import RunStatus
+from testio_mcp.domain.syncs import RunStatus, Tally
 from testio_mcp.domain.tests import FINAL
-from testio_mcp.errors import TestIOMcpError
+from testio_mcp.errors import ApiNotFound, NotFound, TestIOMcpError
+from testio_mcp.sync.pages import PER_PAGE
+from testio_mcp.sync.rules import REVIEW_TTL, Rules, settled
+from testio_mcp.sync.stale import Stale, overview, stale_units
+from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
 from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, SyncRun, Test
 from testio_mcp.views.base import Freshness
 
-# Bugs of an archived test are read daily; a sync may come half a day late.
-REVIEW_TTL = timedelta(hours=36)
+if TYPE_CHECKING:
+    from testio_mcp.sync.readthrough import Flight, Refresher
+
+# What was never read may be waited for so long, in seconds; clients cut calls off later.
+LONGEST_WAIT = 18.0
+PROGRESS_SECONDS = 0.5
+NOTHING_READ = "testio-mcp is offline, and nothing was read before."
+
+# Products through, products in all, and a sentence.
+type OnProgress = Callable[[int, int, str], Awaitable[None]]
+
+
+async def unseen(done: int, total: int, words: str) -> None:
+    """Nobody watches."""
 
 
 @dataclass
@@ -29,18 +49,13 @@ class Condition:
     # Something only a person can mend, such as a missing token.
     blocked: TestIOMcpError | None = None
     last_error: TestIOMcpError | None = None
+    # Whether the token has been seen to be this customer's.
+    is_verified: bool = False
+    is_offline: bool = False
 
     @property
     def failure(self) -> TestIOMcpError | None:
         return self.blocked or self.last_error
-
-
-@dataclass(frozen=True)
-class Rules:
-    """From which age on things count as stale, and until when an archived test may change."""
-
-    ttl: timedelta
-    review: timedelta
 
 
 @dataclass
@@ -64,31 +79,119 @@ class _Ages:
 
 
 class FreshnessReader:
-    def __init__(self, session: ReadSession, condition: Condition, rules: Rules) -> None:
+    """Of one call: says how current its answer is, and has what it rested on read again."""
+
+    def __init__(
+        self,
+        session: ReadSession,
+        condition: Condition,
+        rules: Rules,
+        refresher: Refresher | None = None,
+        on_progress: OnProgress = unseen,
+    ) -> None:
         self._session = session
         self._condition = condition
         self._rules = rules
+        self._refresher = refresher
+        self._on_progress = on_progress
+        self._bases: list[Basis] = []
+        # About how many requests would have brought what the answers rest on.
+        self._requests = 0
+        # Why what was to be read again was not.
+        self._reason: str | None = None
 
     async def of(self, basis: Basis, now: datetime) -> Freshness:
         """How current an answer on this basis is.
 
         Raises what keeps the cache empty, when nothing of the basis was ever read.
         """
+        self._bases.append(basis)
         ages = _Ages()
         products = await self._products(basis)
         await self._lists(basis, products, ages)
         await self._tests(basis, ages, now)
         incomplete = ages.missing + await self._problems(basis, products)
-        if ages.as_of is None:
-            return Freshness(
-                as_of=None,
-                state=State.NEVER_SYNCED,
-                reason=await self._why_empty(),
-                incomplete=incomplete,
-            )
-        reason = self._why_stale(ages, now)
-        state = State.STALE if reason else State.FRESH
+        state, reason = await self._state(ages, now)
         return Freshness(as_of=ages.as_of, state=state, reason=reason, incomplete=incomplete)
+
+    async def _state(self, ages: _Ages, now: datetime) -> tuple[State, str | None]:
+        if self._condition.is_offline:
+            return (
+                State.OFFLINE,
+                None if ages.as_of else "testio-mcp is offline, and nothing was read before.",
+            )
+        if ages.as_of is None:
+            return State.NEVER_SYNCED, await self._why_empty()
+        reason = self._why_stale(ages, now)
+        return State.STALE if reason else State.FRESH, reason
+
+    def served(self) -> None:
+        """Count the requests that an answer from the cache has saved."""
+        if self._refresher:
+            self._refresher.requests_saved += self._requests
+
+    async def overview(self, now: datetime) -> list[Record]:
+        """By kind and product, how many units there are, how old they are, how many stale."""
+        return await overview(self._session, self._rules, now)
+
+    async def renew(self) -> bool:
+        """Have what the answer rested on read again; whether it should be read anew.
+
+        Waits for the budget at most, and longer for what was never read. The session is in no
+        transaction afterwards.
+        """
+        refresher, bases = self._refresher, self._bases
+        if refresher is None or self._condition.blocked:
+            return False
+        stale = await self._stale(bases)
+        flights = refresher.begin(stale)
+        seconds = LONGEST_WAIT if stale.was_never_read else self._rules.budget
+        with anyio.move_on_after(seconds) as waited:
+            while stale.was_never_read and not stale.is_little:
+                await self._tell(refresher.tally)
+                await _wait(flights, PROGRESS_SECONDS)
+                stale = await self._stale(bases)
+            await _wait(flights)
+        errors = [str(flight.error) for flight in flights if flight.error]
+        if waited.cancelled_caught:
+            errors.append(
+                f"TestIO has not answered within {seconds:.0f} s; it is still being read."
+            )
+        self._reason = errors[0] if errors else None
+        self._bases = []
+        return bool(flights)
+
+    async def look_up(self, kind: str, ids: Sequence[int]) -> str | None:
+        """Ask TestIO for what the cache has never seen; returns what kept it from that, if any.
+
+        Raises NotFound for what TestIO does not know either.
+        """
+        if self._refresher is None:
+            return None
+        if self._condition.blocked:
+            return str(self._condition.blocked)
+        await self._session.rollback()
+        flights = self._refresher.look_up(kind, ids)
+        with anyio.move_on_after(LONGEST_WAIT) as waited:
+            await _wait(flights)
+        self._bases = []
+        if waited.cancelled_caught:
+            return f"TestIO has not answered within {LONGEST_WAIT:.0f} s."
+        errors = [flight.error for flight in flights if flight.error]
+        unknown = [error for error in errors if isinstance(error, ApiNotFound)]
+        if unknown:
+            raise NotFound(kind, *ids)
+        return str(errors[0]) if errors else None
+
+    async def _stale(self, bases: Sequence[Basis]) -> Stale:
+        stale = await stale_units(self._session, bases, self._rules, datetime.now(UTC))
+        # No transaction stays open while the network is awaited.
+        await self._session.rollback()
+        return stale
+
+    async def _tell(self, tally: Tally | None) -> None:
+        if tally:
+            await self._on_progress(tally.products_done, max(tally.products, 1), tally.words)
 
     async def _products(self, basis: Basis) -> dict[int, str]:
         query = select(col(Product.id), col(Product.name))
@@ -98,13 +201,14 @@ class FreshnessReader:
 
     async def _lists(self, basis: Basis, products: dict[int, str], ages: _Ages) -> None:
         kinds = [Unit.TESTS] * basis.lists + [Unit.FEATURES] * basis.features
-        if not basis.product_ids:
+        if basis.of_all_products:
             kinds.append(Unit.PRODUCTS)
         query = select(col(Stamp.kind), col(Stamp.id), col(Stamp.at), col(Stamp.since))
         rows = await fetch(self._session, query.where(col(Stamp.kind).in_(kinds)))
         stamps = {(row.kind, row.id): row for row in rows}
         if (Unit.PRODUCTS, 0) in stamps:
             ages.live.append(stamps[Unit.PRODUCTS, 0].at)
+        self._requests += len(kinds) * len(products)
         for kind in (Unit.TESTS, Unit.FEATURES):
             if kind in kinds:
                 _add_lists(ages, kind, products, stamps)
@@ -113,9 +217,12 @@ class FreshnessReader:
         if basis.test_ids == ():
             return
         (row,) = await fetch(self._session, _test_ages(basis, now - self._rules.review))
-        ages.live += _present(row.live)
-        ages.review += _present(row.review)
-        ages.settled += _present(row.newest)
+        self._requests += ceil(row.tests / PER_PAGE)
+        self._requests += ceil(row.tests / TESTS_PER_BUG_CALL) if basis.bugs else 0
+        if basis.tests:
+            ages.live += _present(row.live)
+            ages.review += _present(row.review)
+            ages.settled += _present(row.newest)
         if not basis.bugs:
             return
         ages.live += _present(row.live_bugs)
@@ -141,6 +248,8 @@ class FreshnessReader:
         return lines
 
     def _why_stale(self, ages: _Ages, now: datetime) -> str | None:
+        if self._reason and (ages.missing or ages.overdue(now, self._rules.ttl)):
+            return self._reason
         if self._condition.blocked and (ages.live or ages.review or ages.missing):
             return str(self._condition.blocked)
         if not ages.overdue(now, self._rules.ttl):
@@ -164,17 +273,6 @@ class FreshnessReader:
         return rows[0][0] if rows else None
 
 
-def settled(review_ends_before: datetime, test: Any, read: Any, bugs: Any) -> ColumnElement[bool]:
-    """Nothing about the test or its bugs can change, and both were read after that was so."""
-    became_final = func.coalesce(test.status_changed_at, test.first_seen_at)
-    return and_(
-        test.status.in_(FINAL),
-        func.coalesce(test.end_at, test.first_seen_at) < review_ends_before,
-        read.at >= became_final,
-        bugs.at >= became_final,
-    )
-
-
 def _test_ages(basis: Basis, review_ends_before: datetime) -> Query:
     read, bugs = aliased(Stamp), aliased(Stamp)
     is_settled = func.coalesce(settled(review_ends_before, Test, read, bugs), False)
@@ -187,6 +285,7 @@ def _test_ages(basis: Basis, review_ends_before: datetime) -> Query:
         oldest(read, ~final).label("live"),
         oldest(read, final).label("review"),
         func.max(read.at).label("newest"),
+        func.count(col(Test.id)).label("tests"),
     ]
     if basis.bugs:
         columns += [
@@ -209,7 +308,7 @@ def _test_ages(basis: Basis, review_ends_before: datetime) -> Query:
 
 
 def _concerns(basis: Basis) -> ColumnElement[bool]:
-    subjects = [Subject.PRODUCT] if not basis.product_ids else []
+    subjects = [Subject.PRODUCT] if basis.of_all_products else []
     subjects += [Subject.TEST, Subject.TESTS] if basis.lists else []
     subjects += [Subject.FEATURE, Subject.USER_STORY, Subject.FEATURES] if basis.features else []
     subjects += [Subject.REJECT_REASONS] if basis.bugs else []
@@ -246,3 +345,10 @@ def _present(*stamps: datetime | None) -> Sequence[datetime]:
 
 def _tests(number: int) -> str:
     return f"{number:,} test{'s' if number > 1 else ''}"
+
+
+async def _wait(flights: Sequence[Flight], seconds: float | None = None) -> None:
+    """For all of them, at most so long."""
+    with anyio.move_on_after(seconds):
+        for flight in flights:
+            await flight.done.wait()

@@ -4,11 +4,10 @@ TestIO gives no total, answers 500 for a whole page when one of its tests is bad
 between pages while they are read (testio-api: What breaks).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from itertools import pairwise
 from typing import Protocol
 
 import anyio
@@ -65,6 +64,8 @@ class Fetch(Protocol):
 type Keep = Callable[[Listing[TestPayload]], Awaitable[Worth]]
 type Outcome = Listing[TestPayload] | ApiError
 type Rows = list[Seen | Hole]
+# A row that was read, and its position in the list, from 1.
+type _Place = tuple[int, Seen]
 
 
 class TestList:
@@ -77,8 +78,14 @@ class TestList:
         self._keep = keep
         self._pages: dict[int, Rows] = {}
         self._failed: dict[int, ApiError] = {}
+        self._listed: set[int] = set()
         self._seen_beyond: set[int] = set()
         self._next, self._wave, self._quiet = 1, 0, 0
+        # The ids of each page that was sent as a whole.
+        self._sent: dict[int, Sequence[int | None]] = {}
+        # How many rows a full page has, once one was seen; until then it is guessed.
+        self._size: int | None = None
+        self._has_guessed = False
         # Whether it was read to its end, or to tests from before the time asked for.
         self.has_ended = False
         # Whether it kept changing while it was read.
@@ -91,8 +98,7 @@ class TestList:
 
     @property
     def ids(self) -> set[int]:
-        listed = {row.id for row in self.rows if isinstance(row, Seen) and row.id is not None}
-        return listed | self._seen_beyond
+        return self._listed | self._seen_beyond
 
     @property
     def is_whole(self) -> bool:
@@ -111,16 +117,21 @@ class TestList:
 
     async def read_all(self) -> None:
         """Read on to the end, and again if the list changed meanwhile."""
-        await self._read(None)
-        await self._isolate()
-        for _ in range(ROUNDS - 1):
-            if not await self._is_moving():
-                return
-            self._pages.clear()
-            self._next, self._wave, self.has_ended = 1, 0, False
+        for turn in range(ROUNDS):
+            if turn:
+                self._start_again()
             await self._read(None)
             await self._isolate()
-        self.has_moved = await self._is_moving()
+            self.has_moved = self._was_guess_wrong() or await self._is_moving()
+            if not self.has_moved:
+                return
+
+    def _start_again(self) -> None:
+        self._pages.clear()
+        self._listed.clear()
+        self._sent.clear()
+        self._next, self._wave, self.has_ended = 1, 0, False
+        self._has_guessed = False
 
     async def read_pages(self, numbers: Iterable[int]) -> None:
         """Read single pages beyond, where certain tests should be; a page that fails is left."""
@@ -139,8 +150,10 @@ class TestList:
             for number, outcome in zip(numbers, outcomes, strict=True):
                 if not self.has_ended:
                     await self._take(number, outcome)
-            self._next, self._wave = self._next + size, self._wave + 1
-            lost = all(isinstance(outcome, ApiError) for outcome in outcomes)
+            failed = [isinstance(outcome, ApiError) for outcome in outcomes]
+            # What fails may be the last page: no more is known than at the start.
+            self._next, self._wave = self._next + size, 0 if any(failed) else self._wave + 1
+            lost = all(failed)
             waves_lost = waves_lost + 1 if lost else 0
             # Bad tests on neighbouring pages look like an outage, until they are isolated.
             if waves_lost > 1 and not await self._isolate():
@@ -153,43 +166,47 @@ class TestList:
         if outcome.rows == 0 or self._is_read_already(outcome):
             self.has_ended = True
             return
-        longest = max((len(page) for page in self._pages.values()), default=0)
+        longest = max(map(len, self._sent.values()), default=0)
         worth = await self._keep(outcome)
-        self._pages[number] = _rows_of(outcome)
+        self._sent[number] = outcome.ids
+        self._put(number, _rows_of(outcome))
         self._quiet = self._quiet + 1 if worth is Worth.NOTHING else 0
         # More rows than asked for: this deployment sends everything at once.
         is_last = outcome.rows < longest or outcome.rows > PER_PAGE
         self.has_ended = is_last or worth is Worth.PAST
 
+    def _put(self, number: int, rows: Rows) -> None:
+        """Without the rows that shifted here from another page."""
+        known = self._listed
+        self._pages[number] = [row for row in rows if isinstance(row, Hole) or row.id not in known]
+        self._listed |= {row.id for row in rows if isinstance(row, Seen) and row.id is not None}
+
     def _is_read_already(self, listing: Listing[TestPayload]) -> bool:
         """A deployment that ignores paging sends the same page again and again."""
         first = listing.ids[0]
-        firsts = (page[0] for page in self._pages.values() if page)
-        return first is not None and any(
-            isinstance(row, Seen) and row.id == first for row in firsts
-        )
+        return first is not None and any(ids[0] == first for ids in self._sent.values())
 
     async def _isolate(self) -> bool:
         """Read failed pages in parts; whether anything came of it."""
         failed, self._failed = self._failed, {}
         size, found = self._page_size(), False
+        self._has_guessed = self._has_guessed or bool(failed and self._size is None)
         for number, error in sorted(failed.items()):
             rows: Rows | None = None
             if is_about_an_item(error):
                 rows = await self._parts((number - 1) * size, size)
             found = found or rows is not None
-            known = self.ids
-            self._pages[number] = [
-                row
-                for row in ([Hole(error, size)] if rows is None else rows)
-                if isinstance(row, Hole) or row.id not in known
-            ]
+            self._put(number, [Hole(error, size)] if rows is None else rows)
         return found
 
     def _page_size(self) -> int:
         """How many rows a page has; the last one may have fewer."""
-        *full, _ = sorted(self._pages) or [0]
-        return max((len(self._pages[number]) for number in full), default=PER_PAGE)
+        full = [len(ids) for number, ids in self._sent.items() if number < max(self._pages)]
+        self._size = max(full, default=self._size)
+        return self._size or PER_PAGE
+
+    def _was_guess_wrong(self) -> bool:
+        return self._has_guessed and self._page_size() != PER_PAGE
 
     async def _parts(self, start: int, size: int) -> Rows | None:
         """The rows of a page that fails; None when none of them can be asked for."""
@@ -229,36 +246,47 @@ class TestList:
         return _rows_of(listing)
 
     async def _is_moving(self) -> bool:
-        """Whether two rows that met at the border of two pages are no neighbours any more."""
-        borders, position = list[tuple[int, Seen, Seen]](), 0
-        pages = [page for _, page in sorted(self._pages.items()) if page]
-        for page, following in pairwise(pages):
-            position += sum(row.size if isinstance(row, Hole) else 1 for row in page)
-            last, first = page[-1], following[0]
-            if isinstance(last, Seen) and isinstance(first, Seen):
-                borders.append((position, last, first))
+        """Whether rows on both sides of a border between two pages are not where they were."""
         moved: list[bool] = []
 
-        async def look(position: int, last: Seen, first: Seen) -> None:
-            moved.append(not await self._are_neighbours(position, last, first))
+        async def look(before: _Place, after: _Place) -> None:
+            moved.append(not await self._are_in_place(before, after))
 
         async with anyio.create_task_group() as tasks:
-            for border in borders:
-                tasks.start_soon(look, *border)
+            for before, after in self._borders():
+                tasks.start_soon(look, before, after)
         return any(moved)
 
-    async def _are_neighbours(self, position: int, last: Seen, first: Seen) -> bool:
+    def _borders(self) -> Iterator[tuple[_Place, _Place]]:
+        """The last row of a page that was read, and the first of the pages after it."""
+        position, before = 1, None
+        for _, page in sorted(self._pages.items()):
+            places: list[_Place] = []
+            for row in page:
+                if isinstance(row, Seen):
+                    places.append((position, row))
+                position += row.size if isinstance(row, Hole) else 1
+            if before and places:
+                yield before, places[0]
+            before = places[-1] if places else before
+
+    async def _are_in_place(self, before: _Place, after: _Place) -> bool:
+        first, offset = before[0], before[0] - 1
         # The smallest page that holds the rows on both sides.
-        size = next(size for size in range(2, PER_PAGE) if position % size)
-        before = position - 1
-        try:
-            listing = await self._fetch(before // size + 1, size, 1)
-        except ApiUnauthorized:
-            raise
-        except ApiError as error:
-            # A bad row is near; its own page was read row by row.
-            return is_about_an_item(error)
-        return listing.ids[before % size : before % size + 2] == [last.id, first.id]
+        size = next((size for size in range(2, self._page_size() + 1) if first % size), None)
+        if size and after[0] == first + 1:
+            outcome = await self._outcome(offset // size + 1, size, 1)
+            if isinstance(outcome, Listing):
+                rows = outcome.ids[offset % size : offset % size + 2]
+                return rows == [before[1].id, after[1].id]
+            if not is_about_an_item(outcome):
+                return False
+        # A bad row is between them or near.
+        for position, row in (before, after):
+            outcome = await self._outcome(position, 1, 1)
+            if isinstance(outcome, ApiError) or outcome.ids != [row.id]:
+                return False
+        return True
 
     async def _outcomes(
         self, numbers: Sequence[int], per_page: int, attempts: int | None = None
@@ -266,17 +294,20 @@ class TestList:
         found: dict[int, Outcome] = {}
 
         async def one(number: int) -> None:
-            try:
-                found[number] = await self._fetch(number, per_page, attempts)
-            except ApiUnauthorized:
-                raise
-            except ApiError as error:
-                found[number] = error
+            found[number] = await self._outcome(number, per_page, attempts)
 
         async with anyio.create_task_group() as tasks:
             for number in numbers:
                 tasks.start_soon(one, number)
         return [found[number] for number in numbers]
+
+    async def _outcome(self, page: int, per_page: int, attempts: int | None) -> Outcome:
+        try:
+            return await self._fetch(page, per_page, attempts)
+        except ApiUnauthorized:
+            raise
+        except ApiError as error:
+            return error
 
 
 def _rows_of(listing: Listing[TestPayload]) -> Rows:

@@ -1,7 +1,8 @@
 """One sync from lock to record: what was asked, what came of it, what is missing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -61,11 +62,11 @@ class Syncer:
         new_context: NewContext,
     ) -> None:
         self.lock = lock
+        self.database = database
+        self.customer_id = customer_id
         # This process's own running sync; None while there is none.
         self.current: Running | None = None
-        self._database = database
         self._condition = condition
-        self._customer_id = customer_id
         self._new_context = new_context
         self._logged: set[tuple[str, str]] = set()
 
@@ -80,11 +81,29 @@ class Syncer:
         Raises SyncInProgress while another run holds the lock, and whatever ended this one
         early; what was stored until then is kept, and the record says how it ended.
         """
+        with self._alone():
+            return await self._run(options, trigger, on_begun)
+
+    @asynccontextmanager
+    async def context(self, options: SyncOptions) -> AsyncIterator[SyncContext]:
+        """What it takes to ask TestIO and store the answers without a run, while none is at work.
+
+        Raises as `run` does.
+        """
+        with self._alone():
+            try:
+                yield self._new_context(options, Tally())
+            except BaseExceptionGroup as group:
+                raise _first(group) from group
+            await self.database.checkpoint()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         if self._condition.blocked and not isinstance(self._condition.blocked, ApiUnauthorized):
             raise self._condition.blocked
         with self.lock.held():
             try:
-                return await self._run(options, trigger, on_begun)
+                yield
             except DatabaseNewer as error:
                 self._condition.blocked = error
                 raise
@@ -101,7 +120,7 @@ class Syncer:
         finally:
             self.current = None
             running.done.set()
-        await self._database.checkpoint()
+        await self.database.checkpoint()
         return run_id
 
     async def last_begun(self, options: SyncOptions) -> datetime | None:
@@ -111,7 +130,7 @@ class Syncer:
             .where(col(SyncRun.status).in_((RunStatus.OK, RunStatus.PARTIAL)))
             .order_by(col(SyncRun.started_at).desc())
         )
-        async with self._database.read() as session:
+        async with self.database.read() as session:
             rows = await fetch(session, query)
         return next((row.started_at for row in rows if _covers(row.options, options)), None)
 
@@ -121,6 +140,7 @@ class Syncer:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_recording, run_id, tally)
                 await sync_all(context)
+                self._condition.is_verified = True
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             error = _first(group)
@@ -135,7 +155,7 @@ class Syncer:
 
     async def _log_unknown_words(self) -> None:
         """Once a process: diagnostics shows them at any time."""
-        async with self._database.read() as session:
+        async with self.database.read() as session:
             unknown = await SyncRepository(session).unknown_values()
         found = {(what, word) for what, word, _ in unknown}
         for what, word in sorted(found - self._logged):
@@ -145,7 +165,7 @@ class Syncer:
     async def _begin(self, options: SyncOptions, trigger: Trigger) -> int:
         now = datetime.now(UTC)
         row = {
-            "customer_id": self._customer_id,
+            "customer_id": self.customer_id,
             "trigger": trigger,
             "options": {
                 "product_ids": list(options.product_ids),
@@ -157,8 +177,8 @@ class Syncer:
             "counts": {},
             "incomplete": [],
         }
-        ours = col(SyncRun.customer_id) == self._customer_id
-        async with self._database.write() as session:
+        ours = col(SyncRun.customer_id) == self.customer_id
+        async with self.database.write() as session:
             # Whoever holds the lock knows that no other run is alive.
             await session.exec(
                 update(SyncRun)
@@ -174,7 +194,7 @@ class Syncer:
         while True:
             await anyio.sleep(RECORD_SECONDS)
             await self._write(run_id, tally)
-            await self._database.checkpoint(above=LOG_BYTES)
+            await self.database.checkpoint(above=LOG_BYTES)
 
     async def _end(
         self, run_id: int, tally: Tally, status: RunStatus, error: BaseException | None = None
@@ -189,7 +209,7 @@ class Syncer:
 
     async def _write(self, run_id: int, tally: Tally, **values: Any) -> None:
         counts = {kind.value: dict(outcomes) for kind, outcomes in tally.counts.items()}
-        async with self._database.write() as session:
+        async with self.database.write() as session:
             await session.exec(
                 update(SyncRun)
                 .where(col(SyncRun.id) == run_id)

@@ -18,8 +18,8 @@ from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiError, ApiNotFound
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.deletions import delete_bug
-from testio_mcp.sync.freshness import settled
 from testio_mcp.sync.problems import Failure
+from testio_mcp.sync.rules import settled
 from testio_mcp.sync.store_bugs import store_bug, store_bugs
 from testio_mcp.tables import Problem, ProblemTest, Stamp, Test
 
@@ -34,10 +34,14 @@ HALVINGS = 2
 async def sync_bugs(sync: SyncContext, product: ProductPayload) -> None:
     async with sync.database.read() as session:
         due = await _due(sync, session, product.id)
+    await sync_bugs_of(sync, product.id, due)
+
+
+async def sync_bugs_of(sync: SyncContext, product_id: int, test_ids: Sequence[int]) -> None:
     async with anyio.create_task_group() as tasks:
-        for start in range(0, len(due), TESTS_PER_BUG_CALL):
-            batch = due[start : start + TESTS_PER_BUG_CALL]
-            tasks.start_soon(_Batch(sync, product.id).read, batch)
+        for start in range(0, len(test_ids), TESTS_PER_BUG_CALL):
+            batch = test_ids[start : start + TESTS_PER_BUG_CALL]
+            tasks.start_soon(_Batch(sync, product_id).read, batch)
 
 
 class _Batch:

@@ -67,6 +67,8 @@ class _Tests:
         self._began = datetime.now(UTC)
         self._unreadable: list[Failure] = []
         self._mapped: set[int] = set()
+        # Ids of all rows that pages brought so far.
+        self._met: set[int] = set()
         self._listed = TestList(self._fetch, self._keep)
 
     async def sync(self) -> None:
@@ -88,18 +90,20 @@ class _Tests:
         )
 
     async def _keep(self, listing: Listing[TestPayload]) -> Worth:
-        known = self._listed.ids
         recent = [item for item in listing.items if not self._is_past(item.payload.end_at)]
-        failures = unreadable(Kind.TESTS, listing.unreadable, self._product.id)
+        # A row that shifted from one page to the next is not a second one.
+        known = self._met
+        bad = [item for item in listing.unreadable if item.id not in known]
+        failures = unreadable(Kind.TESTS, bad, self._product.id)
         self._unreadable += failures
         written = await store_tests(
             self._sync,
             self._product.id,
-            # A row that shifted from one page to the next is not a second one.
             [item for item in recent if item.payload.id not in known],
             listing.began,
             unreadable=failures,
         )
+        self._met |= {id for id in listing.ids if id is not None}
         if listing.items and not recent:
             return Worth.PAST
         return Worth.NEWS if written or failures else Worth.NOTHING
@@ -135,7 +139,9 @@ class _Tests:
             return {}
         async with self._sync.database.read() as session:
             absent = await self._absent(session)
-            pages = [] if self._listed.has_ended else await self._pages_of(session, absent)
+            pages = (
+                [] if self._listed.has_ended else await pages_of(session, self._product.id, absent)
+            )
             self._mapped = await mapped_tests(session, self._product.id)
         await self._listed.read_pages(pages)
         seen = self._listed.ids
@@ -153,13 +159,6 @@ class _Tests:
             query = query.where(or_(col(Test.status).not_in(FINAL), passed))
         seen = self._listed.ids
         return {id: end_at for id, end_at in await fetch(session, query) if id not in seen}
-
-    async def _pages_of(self, session: ReadSession, ids: Collection[int]) -> list[int]:
-        """The pages on which these tests should be: the list is ordered by end."""
-        place = func.row_number().over(order_by=col(Test.end_at).desc())
-        query = select(col(Test.id), place).where(col(Test.product_id) == self._product.id)
-        places = await fetch(session, query)
-        return sorted({1 + (place - 1) // PER_PAGE for id, place in places if id in ids})
 
     async def _read_one_by_one(self, ids: Iterable[int]) -> _Reread:
         reread = _Reread()
@@ -274,3 +273,11 @@ class _Tests:
     def _reaches(self, read: Stamp) -> bool:
         """Whether this reading went as far back as that one."""
         return self._since is None or (read.since is not None and self._since <= read.since)
+
+
+async def pages_of(session: ReadSession, product_id: int, ids: Collection[int]) -> list[int]:
+    """The pages on which these tests should be: the list is ordered by end."""
+    place = func.row_number().over(order_by=col(Test.end_at).desc())
+    query = select(col(Test.id), place).where(col(Test.product_id) == product_id)
+    places = await fetch(session, query)
+    return sorted({1 + (place - 1) // PER_PAGE for id, place in places if id in ids})

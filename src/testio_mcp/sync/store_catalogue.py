@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlmodel import SQLModel, col
 
-from testio_mcp.api.answers import Item, Listing
+from testio_mcp.api.answers import Fetched, Item, Listing
 from testio_mcp.api.payloads import (
     FeaturePayload,
     ProductPayload,
@@ -57,6 +57,14 @@ async def keep_products(
         ours = await existing_ids(session, Product, ids, sync.customer_id)
     sync.note(Kind.PRODUCTS, failures)
     return ours
+
+
+async def keep_product(sync: SyncContext, fetched: Fetched[ProductPayload]) -> None:
+    """One product that was asked for by its id."""
+    raw = Raw.of(fetched.payload.id, fetched.raw)
+    async with sync.database.write() as session:
+        row = (raw, product_row(fetched.payload))
+        await keep(session, sync, Kind.PRODUCTS, Product, [row], "single")
 
 
 async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:

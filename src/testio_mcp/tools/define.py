@@ -57,8 +57,12 @@ def service[S](service_type: type[S]) -> Any:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[S]:
-        app = await current_app()
-        async with app.services.open(service_type) as instance:
+        app, context = await current_app(), get_context()
+
+        async def report(done: int, total: int, words: str) -> None:
+            await context.report_progress(done, total, words)
+
+        async with app.services.open(service_type, report) as instance:
             yield instance
 
     return Depends(opened)

@@ -37,6 +37,9 @@ class Api(View):
     latency_ms: int | None
     requests_sent: int
     requests_in_flight: int
+    # About how many requests answers from the copy made unnecessary.
+    requests_saved: int
+    refreshes_in_flight: int
     last_error: str | None
 
 
@@ -47,10 +50,23 @@ class CacheFile(View):
 
 
 class KindFreshness(View):
+    """`stale_share` is of the units, 0 to 1."""
+
     kind: str
     units: int
     oldest: datetime | None
     newest: datetime | None
+    stale_share: float
+
+
+class ProductFreshness(View):
+    """Of all that a product has; `stale_share` as above."""
+
+    product_id: int
+    product: str
+    oldest: datetime | None
+    newest: datetime | None
+    stale_share: float
 
 
 class UnknownValue(View):
@@ -72,6 +88,7 @@ class Diagnostics(View):
     api: Api
     database: CacheFile
     stamps: list[KindFreshness]
+    products: list[ProductFreshness]
     syncs: list[SyncReport]
     lock_holder: LockHolder | None
     unknown_values: list[UnknownValue]

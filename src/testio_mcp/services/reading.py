@@ -1,0 +1,56 @@
+"""How a question is answered: from the cache, and once more if that had to be read again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Protocol
+
+from testio_mcp.domain.freshness import State
+from testio_mcp.errors import NotFound
+from testio_mcp.views.base import Freshness
+
+if TYPE_CHECKING:
+    from testio_mcp.sync.freshness import FreshnessReader
+
+# What TestIO can be asked for by its id alone.
+FINDABLE = frozenset({"product", "test", "bug"})
+
+
+class Answer(Protocol):
+    @property
+    def freshness(self) -> Freshness: ...
+
+
+class Reads(Protocol):
+    _freshness: FreshnessReader
+
+
+type Question[S, **P, A] = Callable[Concatenate[S, P], Coroutine[Any, Any, A]]
+
+
+def read_through[S: Reads, **P, A: Answer](question: Question[S, P, A]) -> Question[S, P, A]:
+    """Have what is stale or unknown asked of TestIO, and answer again from what came of it."""
+
+    @functools.wraps(question)
+    async def answered(self: S, /, *args: P.args, **kwargs: P.kwargs) -> A:
+        try:
+            answer = await question(self, *args, **kwargs)
+        except NotFound as error:
+            await _look_up(self._freshness, error)
+            answer = await question(self, *args, **kwargs)
+        if answer.freshness.state in (State.FRESH, State.OFFLINE):
+            self._freshness.served()
+            return answer
+        renewed = await self._freshness.renew()
+        return await question(self, *args, **kwargs) if renewed else answer
+
+    return answered
+
+
+async def _look_up(freshness: FreshnessReader, error: NotFound) -> None:
+    if error.kind not in FINDABLE:
+        raise error
+    obstacle = await freshness.look_up(error.kind, error.ids)
+    if obstacle:
+        raise NotFound(error.kind, *error.ids, obstacle=obstacle) from error

@@ -1,0 +1,167 @@
+"""Refreshes what an answer rests on, within a budget; whoever asks for the same shares the wait."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
+from testio_mcp.errors import (
+    ApiError,
+    ApiNotFound,
+    ApiUnauthorized,
+    ConfigurationError,
+    TestIOMcpError,
+    leading,
+)
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.freshness import Condition
+from testio_mcp.sync.refresh import (
+    look_up,
+    refresh_bugs,
+    refresh_features,
+    refresh_products,
+    refresh_tests,
+)
+from testio_mcp.sync.run import NewContext, Syncer
+from testio_mcp.sync.stale import Stale
+
+type Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+type Key = tuple[str, int]
+# Reads what the keys stand for.
+type Work = Callable[[SyncContext, set[Key]], Awaitable[None]]
+
+SYNC: Key = ("sync", 0)
+
+
+@dataclass
+class Flight:
+    """A refresh under way; `error` is what ended it, known once it is done."""
+
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: TestIOMcpError | None = None
+
+
+class Refresher:
+    """Shared by all calls of a process; a refresh outlives the call that began it."""
+
+    def __init__(
+        self,
+        syncer: Syncer,
+        new_context: NewContext,
+        condition: Condition,
+        spawn: Spawn,
+        options: Callable[[], SyncOptions],
+    ) -> None:
+        self._syncer = syncer
+        self._new_context = new_context
+        self._condition = condition
+        self._spawn = spawn
+        self._options = options
+        # Each is dropped when it ends, so that there are no more than are under way.
+        self._flights: dict[Key, Flight] = {}
+        # About how many requests answers from the cache have made unnecessary.
+        self.requests_saved = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len({id(flight) for flight in self._flights.values()})
+
+    @property
+    def tally(self) -> Tally | None:
+        """What this process's own sync has done so far."""
+        return self._syncer.current.tally if self._syncer.current else None
+
+    def begin(self, stale: Stale) -> list[Flight]:
+        """Start to read what is stale, or join whoever does."""
+        if not stale.is_little:
+            return self._join([SYNC], self._sync)
+        flights = self._join([("products", 0)], self._read) if stale.products else []
+        for product_id in stale.lists | stale.tests.keys():
+            flights += self._read_tests(product_id, stale)
+        for product_id in stale.features:
+            flights += self._join([("features", product_id)], self._read)
+        for product_id, ids in stale.bugs.items():
+            flights += self._read_bugs(product_id, ids)
+        return flights
+
+    def look_up(self, kind: str, ids: Iterable[int]) -> list[Flight]:
+        """Start to ask TestIO for things that the cache has never seen."""
+
+        async def work(sync: SyncContext, keys: set[Key]) -> None:
+            for _, id in sorted(keys):
+                await look_up(sync, kind, id)
+
+        return self._join([(f"unknown {kind}", id) for id in ids], work)
+
+    def _read_tests(self, product_id: int, stale: Stale) -> list[Flight]:
+        listed: Key = ("list", product_id)
+        keys: list[Key] = [("test", id) for id in stale.tests[product_id]]
+
+        async def work(sync: SyncContext, left: set[Key]) -> None:
+            ids = {id for _, id in left - {listed}}
+            await refresh_tests(sync, product_id, ids, with_list=listed in left)
+
+        return self._join([*keys, listed] if product_id in stale.lists else keys, work)
+
+    def _read_bugs(self, product_id: int, test_ids: Collection[int]) -> list[Flight]:
+        async def work(sync: SyncContext, left: set[Key]) -> None:
+            await refresh_bugs(sync, product_id, [id for _, id in left])
+
+        return self._join([("bugs", id) for id in test_ids], work)
+
+    async def _read(self, sync: SyncContext, keys: set[Key]) -> None:
+        for kind, id in keys:
+            if kind == "features":
+                await refresh_features(sync, id)
+            else:
+                await refresh_products(sync)
+
+    async def _sync(self, _sync: SyncContext, _keys: set[Key]) -> None:
+        if self._syncer.current:
+            await self._syncer.current.done.wait()
+        else:
+            await self._syncer.run(self._options(), Trigger.BACKGROUND)
+
+    def _join(self, keys: Collection[Key], work: Work) -> list[Flight]:
+        """The flights of these keys; those that have none get one together."""
+        flights = {id(flight): flight for key in keys if (flight := self._flights.get(key))}
+        left = {key for key in keys if key not in self._flights}
+        if left:
+            flight = Flight()
+            flights[id(flight)] = flight
+            self._flights |= dict.fromkeys(left, flight)
+            self._spawn(lambda: self._fly(flight, left, work))
+        return list(flights.values())
+
+    async def _fly(self, flight: Flight, keys: set[Key], work: Work) -> None:
+        try:
+            sync = self._new_context(self._options(), Tally())
+            sync.client, sync.is_run = sync.client.user_facing(), False
+            if keys != {SYNC} and not self._condition.is_verified:
+                # 404 proves nothing to a token that may be another customer's.
+                await refresh_products(sync)
+                self._condition.is_verified = True
+            await work(sync, keys)
+        except BaseExceptionGroup as group:
+            self._note(flight, leading(group))
+        except TestIOMcpError as error:
+            self._note(flight, error)
+        else:
+            self._condition.last_error = None
+        finally:
+            for key in keys:
+                del self._flights[key]
+            flight.done.set()
+
+    def _note(self, flight: Flight, error: BaseException) -> None:
+        if not isinstance(error, TestIOMcpError):
+            raise error
+        flight.error = error
+        if isinstance(error, ApiUnauthorized | ConfigurationError):
+            self._condition.blocked = error
+        elif isinstance(error, ApiError) and not isinstance(error, ApiNotFound):
+            self._condition.last_error = error

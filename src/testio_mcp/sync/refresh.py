@@ -1,0 +1,144 @@
+"""Reads single units again for an answer, outside of a run. Each raises what kept it from that."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from testio_mcp.api.answers import Listing
+from testio_mcp.api.payloads import TestPayload
+from testio_mcp.database.engine import fetch
+from testio_mcp.domain.freshness import Unit
+from testio_mcp.errors import ApiNotFound
+from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.deletions import delete_test
+from testio_mcp.sync.pages import PER_PAGE, Hole, TestList, Worth
+from testio_mcp.sync.steps_bugs import sync_bugs_of
+from testio_mcp.sync.steps_catalogue import sync_features, sync_products
+from testio_mcp.sync.steps_tests import QUIET_PAGES, pages_of
+from testio_mcp.sync.store import stamp
+from testio_mcp.sync.store_bugs import store_bug
+from testio_mcp.sync.store_catalogue import keep_product, load_reasons
+from testio_mcp.sync.store_tests import store_test, store_tests
+from testio_mcp.tables import Product, Stamp, Test
+
+
+async def refresh_products(sync: SyncContext) -> None:
+    """The list of products; raises ConfigurationError for a token of another customer."""
+    await sync_products(sync)
+
+
+async def refresh_features(sync: SyncContext, product_id: int) -> None:
+    fetched = await sync.client.product(product_id)
+    await sync_features(sync, fetched.payload)
+
+
+async def refresh_tests(
+    sync: SyncContext, product_id: int, test_ids: Collection[int], *, with_list: bool
+) -> None:
+    """These tests of a product, and before them the news of its list if `with_list`."""
+    seen = await _refresh_list(sync, product_id) if with_list else set()
+    left = set(test_ids) - seen
+    if len(left) > 1:
+        async with sync.database.read() as session:
+            pages = await pages_of(session, product_id, left)
+        for page in pages:
+            left -= await _refresh_page(sync, product_id, page)
+    for id in sorted(left):
+        await _refresh_test(sync, product_id, id)
+
+
+async def refresh_bugs(sync: SyncContext, product_id: int, test_ids: Collection[int]) -> None:
+    await load_reasons(sync)
+    await sync_bugs_of(sync, product_id, sorted(test_ids))
+
+
+async def look_up(sync: SyncContext, kind: str, id: int) -> None:
+    """Store what the cache has never seen, with what it belongs to; raises ApiNotFound."""
+    if kind == "product":
+        await _look_up_product(sync, id)
+    elif kind == "test":
+        await _look_up_test(sync, id)
+    elif kind == "bug":
+        await _look_up_bug(sync, id)
+    else:
+        raise ApiNotFound(f"TestIO cannot be asked for {kind} {id}.")
+
+
+async def _look_up_product(sync: SyncContext, product_id: int) -> None:
+    if sync.options.product_ids and product_id not in sync.options.product_ids:
+        raise ApiNotFound(f"Product {product_id} is outside TESTIO_PRODUCT_IDS.")
+    await keep_product(sync, await sync.client.product(product_id))
+
+
+async def _look_up_test(sync: SyncContext, test_id: int) -> None:
+    fetched = await sync.client.test(test_id)
+    product = fetched.payload.product
+    if product is None:
+        raise ApiNotFound(f"TestIO does not say whose test {test_id} is.")
+    async with sync.database.read() as session:
+        known = await session.get(Product, product.id)
+    if known is None:
+        await _look_up_product(sync, product.id)
+    await store_test(sync, product.id, fetched)
+    await refresh_bugs(sync, product.id, [test_id])
+
+
+async def _look_up_bug(sync: SyncContext, bug_id: int) -> None:
+    fetched = await sync.client.bug(bug_id)
+    test_id = fetched.payload.test.id
+    async with sync.database.read() as session:
+        known = await session.get(Test, test_id)
+    if known is None:
+        await _look_up_test(sync, test_id)
+    await load_reasons(sync)
+    await store_bug(sync, fetched)
+
+
+async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
+    """Read the newest pages until they hold no news; returns the tests on them."""
+
+    async def fetch_page(
+        page: int, per_page: int, attempts: int | None = None
+    ) -> Listing[TestPayload]:
+        return await sync.client.tests(product_id, page=page, per_page=per_page, attempts=attempts)
+
+    async def keep(listing: Listing[TestPayload]) -> Worth:
+        written = await store_tests(sync, product_id, listing.items, listing.began)
+        return Worth.NEWS if written else Worth.NOTHING
+
+    began = datetime.now(UTC)
+    listed = TestList(fetch_page, keep)
+    await listed.read_news(QUIET_PAGES)
+    for row in listed.rows:
+        if isinstance(row, Hole) and not row.is_bad_row:
+            raise row.error
+    async with sync.database.write() as session:
+        whole = (col(Stamp.kind) == Unit.ALL_TESTS) & (col(Stamp.id) == product_id)
+        since = await fetch(session, select(col(Stamp.since)).where(whole))
+        await stamp(
+            session,
+            sync.customer_id,
+            Unit.TESTS,
+            [product_id],
+            began,
+            since[0][0] if since else None,
+        )
+    return listed.ids
+
+
+async def _refresh_page(sync: SyncContext, product_id: int, page: int) -> set[int]:
+    listing = await sync.client.tests(product_id, page=page, per_page=PER_PAGE)
+    await store_tests(sync, product_id, listing.items, listing.began)
+    return {item.payload.id for item in listing.items}
+
+
+async def _refresh_test(sync: SyncContext, product_id: int, test_id: int) -> None:
+    began = datetime.now(UTC)
+    try:
+        fetched = await sync.client.test(test_id)
+    except ApiNotFound:
+        await delete_test(sync, test_id, began)
+    else:
+        await store_test(sync, product_id, fetched)
