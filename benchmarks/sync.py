@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _runs(scale: str, latency: float) -> Iterator[Measured]:
-    with _sandbox(scale, latency) as url, tempfile.TemporaryDirectory() as home:
+    with sandbox(scale, latency) as url, tempfile.TemporaryDirectory() as home:
         for name in ("first", "second, nothing changed"):
             yield _sync(f"{scale}, {latency:g} ms: {name}", url, Path(home), latency)
 
@@ -93,7 +93,7 @@ def _sync(name: str, url: str, home: Path, latency: float) -> Measured:
 
 
 @contextmanager
-def _sandbox(scale: str, latency: float) -> Iterator[str]:
+def sandbox(scale: str, latency: float) -> Iterator[str]:
     command = [sys.executable, "-m", "testio_mcp", "sandbox", "--port", "0", "--scale", scale]
     command += ["--latency-ms", str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

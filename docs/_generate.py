@@ -24,6 +24,7 @@ from testio_mcp.analytics.dimensions import DIMENSIONS
 from testio_mcp.analytics.metrics import METRICS
 from testio_mcp.cli import COMMANDS, build_parser
 from testio_mcp.cli.exit_codes import MEANINGS
+from testio_mcp.cli.problematic import ACTIONS
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import PREFIX, Settings
 from testio_mcp.tables import TABLES
@@ -118,11 +119,17 @@ def command_list() -> str:
 
 
 def commands() -> str:
-    """The help of the program and of each command."""
+    """The help of the program, of each command and of its actions."""
+    actions = [("problematic", action) for action in ACTIONS]
     return "\n".join(
         f"## {' '.join(('testio-mcp', *words))}\n\n```text\n{_help(words)}```\n"
-        for words in ((), *((name,) for name in COMMANDS))
+        for words in ((), *sorted([*((name,) for name in COMMANDS), *actions], key=_order))
     )
+
+
+def _order(words: tuple[str, ...]) -> int:
+    """As the program lists its commands, actions behind their command."""
+    return list(COMMANDS).index(words[0])
 
 
 def _help(words: tuple[str, ...]) -> str:

@@ -11,12 +11,15 @@ TestIOMcpError(message, hint)
     ├── ApiUnauthorized  the token is wrong or may not do this
     ├── ApiNotFound      TestIO does not know the thing that was asked for
     ├── ApiRateLimited   too many requests; retry_after says how long to wait
-    ├── ApiUnavailable   5xx, time-out, refused or dropped connection
+    ├── ApiUnavailable   5xx, refused or dropped connection
+    │   └── ApiTimeout   the answer took too long; a smaller question may be answered
     └── ApiProtocolError an answer that is not what TestIO documents
 
 Anything else that escapes is a bug and is reported as an internal error.
 Messages hold no token, no SQL and no text that a tester wrote.
 """
+
+INTERNAL_SERVER_ERROR = 500
 
 
 class TestIOMcpError(Exception):
@@ -80,6 +83,11 @@ class ApiError(TestIOMcpError):
         super().__init__(message, hint=hint)
         self.status = status
 
+    @property
+    def may_be_one_item(self) -> bool:
+        """Whether one bad item may be why a whole list fails (testio-api: What breaks)."""
+        return isinstance(self, ApiProtocolError) or self.status == INTERNAL_SERVER_ERROR
+
 
 class ApiUnauthorized(ApiError):
     pass
@@ -98,6 +106,10 @@ class ApiRateLimited(ApiError):
 
 
 class ApiUnavailable(ApiError):
+    pass
+
+
+class ApiTimeout(ApiUnavailable):
     pass
 
 

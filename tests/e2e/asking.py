@@ -30,6 +30,7 @@ def questions(world: Any) -> dict[str, dict[str, Any]]:
         "get_bug_summary": {"bug_id": bug},
         "sync_data": {"product_ids": [GAME], "wait_seconds": 15},
         "get_server_diagnostics": {},
+        "get_problematic_tests": {},
     }
 
 

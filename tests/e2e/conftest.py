@@ -1,6 +1,8 @@
-"""Servers that have synced, asked at a fixed instant, and what TestIO said to them."""
+"""Servers that have synced, asked at a fixed instant, and commands run in this process."""
 
+import gc
 import json
+import logging
 import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,15 +10,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 import time_machine
+from anyio.from_thread import start_blocking_portal
 from fastmcp import Client
 from pydantic import SecretStr
 from tests.conftest import ANCHOR
+from tests.e2e.commands import Done
 from tests.e2e.reference import read_world
 from tests.e2e.upstream import SECRET, change, complicate
 
 from testio_mcp.app import Source, open_app
+from testio_mcp.cli import main
 from testio_mcp.sandbox import Sandbox, Scale, serving
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import Loaded, Settings
@@ -115,3 +121,35 @@ async def server(request, template, tmp_path_factory):
                 server.now += timedelta(hours=1)
                 await server.sync()
             yield server
+
+
+@pytest.fixture
+def url(sandbox, monkeypatch):
+    """The sandbox, served by a thread: commands have event loops of their own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serving(sandbox)) as url,
+    ):
+        monkeypatch.setenv("TESTIO_CUSTOMER_API_BASE_URL", url)
+        monkeypatch.setenv("TESTIO_CUSTOMER_API_TOKEN", sandbox.token)
+        yield url
+
+
+@pytest.fixture
+def run(capfd):
+    """Run a command in this process; logging and the garbage collector are as before after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*arguments):
+        try:
+            code = main([*arguments])
+        except SystemExit as exit:
+            code = exit.code
+        return Done(code, *capfd.readouterr())
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    gc.unfreeze()
+    gc.enable()

@@ -1,26 +1,23 @@
 """The command line: what it prints where, and what its exit code says."""
 
-import gc
 import json
-import logging
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 from tests.caches import GAME, change, ids, rows
 from tests.conftest import ANCHOR
+from tests.e2e.commands import say_one_line
 from tests.programs import ENVIRONMENT
 
-from testio_mcp.cli import COMMANDS, main
+from testio_mcp.cli import COMMANDS
 from testio_mcp.cli.exit_codes import MEANINGS, ExitCode, exit_code
 from testio_mcp.errors import TestIOMcpError
-from testio_mcp.sandbox import Fault, FaultKind, Sandbox, Scale, serving
+from testio_mcp.sandbox import Fault, FaultKind, Sandbox, Scale
 from testio_mcp.sync.lock import SyncLock
 
 pytestmark = pytest.mark.usefixtures("unhurried")
@@ -32,56 +29,9 @@ ENDS_WITHIN = 2  # seconds
 ONE_PRODUCT = ("--product-ids", str(GAME))
 
 
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def parsed(self):
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def sandbox():
     return Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR, token=TOKEN)
-
-
-@pytest.fixture
-def url(sandbox, monkeypatch):
-    """The sandbox, served by a thread: commands have event loops of their own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serving(sandbox)) as url,
-    ):
-        monkeypatch.setenv("TESTIO_CUSTOMER_API_BASE_URL", url)
-        monkeypatch.setenv("TESTIO_CUSTOMER_API_TOKEN", TOKEN)
-        yield url
-
-
-@pytest.fixture
-def run(capfd):
-    """Run a command in this process; logging and the garbage collector are as before after it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run(*arguments):
-        try:
-            code = main([*arguments])
-        except SystemExit as exit:
-            code = exit.code
-        return Done(code, *capfd.readouterr())
-
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    gc.unfreeze()
-    gc.enable()
-
-
-def say_one_line(done):
-    return done.out == "" and done.err.count("\n") == 1 and done.err.startswith("testio-mcp: ")
 
 
 def test_a_sync_prints_its_report_and_nothing_else(run, url, path, sandbox):

@@ -155,6 +155,23 @@ async def test_a_deleted_test_is_gone_with_its_bugs_until_it_is_restored(client,
     assert world.bug_ids(test_id)[0] == bug_id
 
 
+async def test_a_deleted_product_is_gone_with_all_it_has_until_it_comes_back(client, world):
+    test_id = first_with(world, "locked", BANK)
+    bug_ids = world.bug_ids(test_id)
+    ids = world.product_ids()
+    world.delete_product(BANK)
+    listed = (await client.get("products")).json()["products"]
+    assert [product["id"] for product in listed] == [id_ for id_ in ids if id_ != BANK]
+    of_product = [f"products/{BANK}{what}" for what in ("", "/exploratory_tests", "/features")]
+    for path in (*of_product, f"exploratory_tests/{test_id}", f"bugs/{bug_ids[0]}"):
+        assert (await client.get(path)).status_code == 404
+    bugs = await client.get("bugs", params={"filter_test_cycle_ids": f"{test_id},7"})
+    assert bugs.json() == {"bugs": []}
+    world.restore_product(BANK)
+    assert world.product_ids() == ids
+    assert world.bug_ids(test_id) == bug_ids
+
+
 async def test_a_deleted_bug_is_gone(client, world):
     test_id = first_with(world, "locked")
     bug_id, *others = world.bug_ids(test_id)
@@ -223,6 +240,8 @@ def test_many_rounds_find_something_to_change(world):
         ("add_bug", (5,)),
         ("move_test", (5, "locked")),
         ("move_bug", (5, "accepted")),
+        ("delete_product", (5,)),
+        ("restore_product", (SHOP,)),
         ("delete_test", (5,)),
         ("delete_bug", (5,)),
         ("delete_feature", (5,)),

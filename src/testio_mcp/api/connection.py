@@ -24,7 +24,6 @@ from testio_mcp.api.failures import (
     CHECK_CERTIFICATE,
     CHECK_PROXY,
     CHECK_TOKEN,
-    ApiTimeout,
     ApiUnreachable,
     broken,
     refusal,
@@ -38,6 +37,7 @@ from testio_mcp.errors import (
     ApiNotFound,
     ApiProtocolError,
     ApiRateLimited,
+    ApiTimeout,
     ApiUnauthorized,
     ApiUnavailable,
 )

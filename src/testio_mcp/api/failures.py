@@ -15,6 +15,7 @@ from testio_mcp.errors import (
     ApiNotFound,
     ApiProtocolError,
     ApiRateLimited,
+    ApiTimeout,
     ApiUnauthorized,
     ApiUnavailable,
 )
@@ -32,19 +33,8 @@ TRY_LATER = "Try again in a few minutes."
 TIME_OUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT, 524})
 
 
-class ApiTimeout(ApiUnavailable):
-    """The answer took too long; a smaller question may be answered."""
-
-
 class ApiUnreachable(ApiUnavailable):
     """A certificate or a proxy stands in the way; asking again changes nothing."""
-
-
-def is_about_an_item(error: ApiError) -> bool:
-    """Whether one bad item may be why a whole list fails (testio-api: What breaks)."""
-    if isinstance(error, ApiProtocolError):
-        return True
-    return error.status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def broken(what: str, problem: str, status: int = HTTPStatus.OK) -> ApiProtocolError:

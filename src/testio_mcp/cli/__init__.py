@@ -6,15 +6,16 @@ import importlib
 import sys
 from collections.abc import Collection
 from importlib.metadata import version
-from pathlib import Path
 
 from testio_mcp.cli.exit_codes import ExitCode, exit_code
+from testio_mcp.cli.options import add_global_options
 from testio_mcp.errors import TestIOMcpError
 
 # Each is a module here, imported only when asked for: a client waits for `serve` to start.
 COMMANDS = {
     "serve": "serve MCP tools over stdio, for a client to start (the default)",
     "sync": "bring the local copy up to date with TestIO",
+    "problematic": "show what could not be read, and help to find it",
     "demo": "sync invented data, ask five questions, show how to connect a client",
     "sandbox": "serve an imitation TestIO API with invented data",
 }
@@ -47,36 +48,15 @@ def build_parser(complete: Collection[str] = tuple(COMMANDS)) -> argparse.Argume
     """The parser; only the commands named in `complete` know their arguments."""
     parser = argparse.ArgumentParser(prog="testio-mcp", description=PURPOSE)
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('testio-mcp')}")
-    _add_global_options(parser, env_file=None, verbose=False, quiet=False)
+    add_global_options(parser, env_file=None, verbose=False, quiet=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose)
-        # Also behind the command, where people look for them; unset they change nothing.
-        unset = argparse.SUPPRESS
-        _add_global_options(command, env_file=unset, verbose=unset, quiet=unset)
+        # Also behind the command, where people look for them.
+        add_global_options(command)
         if name in complete:
             module = importlib.import_module(f"{__name__}.{name}")
             command.description = module.__doc__
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
-
-
-def _add_global_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
-    options = parser.add_argument_group("global options")
-    options.add_argument(
-        "--env-file",
-        type=Path,
-        metavar="FILE",
-        default=defaults["env_file"],
-        help="read settings from this file too",
-    )
-    options.add_argument(
-        "--verbose", action="store_true", default=defaults["verbose"], help="log everything"
-    )
-    options.add_argument(
-        "--quiet",
-        action="store_true",
-        default=defaults["quiet"],
-        help="no progress, and log errors only",
-    )

@@ -9,19 +9,16 @@ import sys
 
 from testio_mcp.app import open_app
 from testio_mcp.cli.exit_codes import ExitCode
-from testio_mcp.cli.logs import log_to
+from testio_mcp.cli.options import add_json, add_product_ids, usable_settings
 from testio_mcp.cli.output import show
 from testio_mcp.cli.progress import sync_with_progress
-from testio_mcp.errors import ConfigurationError
 from testio_mcp.rendering.syncs import sync_report, sync_status
 from testio_mcp.services.syncs import SyncService
-from testio_mcp.settings import Loaded, load_settings
+from testio_mcp.settings import Loaded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--product-ids", type=_ids, default=(), metavar="1,2", help="only these products"
-    )
+    add_product_ids(parser)
     parser.add_argument(
         "--since",
         metavar="PERIOD",
@@ -37,14 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show the last syncs and stop; works with --json",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    loaded = load_settings(options.env_file)
-    log_to(loaded, verbose=options.verbose, quiet=options.quiet)
-    if loaded.problems:
-        raise ConfigurationError(" ".join(loaded.problems))
+    loaded = usable_settings(options)
     if options.status:
         return asyncio.run(_status(loaded, options))
     try:
@@ -72,10 +66,3 @@ async def _status(loaded: Loaded, options: argparse.Namespace) -> int:
     }
     show(sync_status(runs, holder, loaded.settings.zone), data, as_json=options.json)
     return ExitCode.OK
-
-
-def _ids(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 1,2") from None

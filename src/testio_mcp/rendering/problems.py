@@ -19,6 +19,7 @@ from testio_mcp.views.problems import (
 
 NOTHING = "**No problems are open.** All that TestIO was asked for could be read."
 STAYS = "What could not be read stays mapped: the next sync or retry asks for it again."
+OPEN = "A problem that is still open ends when a sync can read its part of the list."
 NOTHING_TO_CLEAR = "No problems are open: there is nothing to clear."
 
 
@@ -60,6 +61,7 @@ def retry_report(report: RetryReport) -> str:
         table(("test", "result", "error", "ended problem"), rows),
         missing and f"Missing\n\n{missing}",
         STAYS if read < len(report.tests) else None,
+        OPEN if any(test.error is None and not test.closed for test in report.tests) else None,
     )
 
 

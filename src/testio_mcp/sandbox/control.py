@@ -33,6 +33,8 @@ CHANGES: tuple[str, ...] = (
     "add_bug",
     "move_test",
     "move_bug",
+    "delete_product",
+    "restore_product",
     "delete_test",
     "restore_test",
     "delete_bug",

@@ -36,6 +36,7 @@ class Overlay:
     tests_of_bugs: dict[int, int] = field(default_factory=dict)
     # Tests whose bugs are not as generated.
     touched_tests: set[int] = field(default_factory=set)
+    deleted_products: set[int] = field(default_factory=set)
     deleted_tests: set[int] = field(default_factory=set)
     deleted_bugs: set[int] = field(default_factory=set)
     deleted_features: set[int] = field(default_factory=set)
@@ -54,7 +55,8 @@ class Records:
         self._overlay = Overlay()
 
     def product_ids(self) -> list[int]:
-        return [FIRST_PRODUCT_ID + index for index in range(self._layout.products)]
+        every = range(FIRST_PRODUCT_ID, FIRST_PRODUCT_ID + self._layout.products)
+        return [id_ for id_ in every if id_ not in self._overlay.deleted_products]
 
     def test_ids(self, product_id: int) -> list[int]:
         """Newest first, by end; tests without an end before all others."""
@@ -106,19 +108,18 @@ class Records:
         """In the order of report; shared, not to be changed."""
         if test_id in self._overlay.touched_tests:
             return list(self.bugs_by_id(test_id).values())
-        return () if test_id in self._overlay.deleted_tests else self._generated.bugs(test_id)
+        return () if self._is_deleted(test_id) else self._generated.bugs(test_id)
 
     def bugs_text(self, test_id: int) -> str:
         """As JSON, without brackets."""
-        overlay = self._overlay
-        if test_id in overlay.touched_tests or test_id in overlay.deleted_tests:
+        if test_id in self._overlay.touched_tests or self._is_deleted(test_id):
             return list_text(self.bugs(test_id))
         return self._generated.bugs_text(test_id)
 
     def bugs_by_id(self, test_id: int) -> dict[int, Json]:
         """By their true id, which a fault may have replaced in the bug itself."""
         overlay = self._overlay
-        if test_id in overlay.deleted_tests:
+        if self._is_deleted(test_id):
             return {}
         generated = {row["id"]: row for row in self._generated.bugs(test_id)}
         return {
@@ -159,14 +160,23 @@ class Records:
 
     def _index(self, product_id: int) -> int:
         index = product_id - FIRST_PRODUCT_ID
-        if not 0 <= index < self._layout.products:
+        is_deleted = product_id in self._overlay.deleted_products
+        if is_deleted or not 0 <= index < self._layout.products:
             raise UnknownId("product", product_id)
         return index
 
     def _place(self, test_id: int) -> tuple[Product, Facts]:
-        if test_id in self._overlay.deleted_tests:
+        if self._is_deleted(test_id):
             raise UnknownId("test", test_id)
         return self._even_deleted(test_id)
+
+    def _is_deleted(self, test_id: int) -> bool:
+        """It, or all of its product."""
+        gone = self._overlay.deleted_products
+        if test_id in self._overlay.deleted_tests or not gone:
+            return test_id in self._overlay.deleted_tests
+        place = self._overlay.tests.get(test_id) or self._layout.place_of_test(test_id)
+        return place is not None and FIRST_PRODUCT_ID + place[0] in gone
 
     def _even_deleted(self, test_id: int) -> tuple[Product, Facts]:
         if test_id in self._overlay.tests:

@@ -96,6 +96,17 @@ class World(Records):
             ]
         self._change("bug", bug_id, fields)
 
+    def delete_product(self, product_id: int) -> None:
+        """Everything of it goes with it."""
+        self._index(product_id)
+        self._overlay.deleted_products.add(product_id)
+
+    def restore_product(self, product_id: int) -> None:
+        """Bring a deleted product back, with everything of it."""
+        if product_id not in self._overlay.deleted_products:
+            raise UnknownId("deleted product", product_id)
+        self._overlay.deleted_products.remove(product_id)
+
     def delete_test(self, test_id: int) -> None:
         """Its bugs go with it."""
         product, _ = self._place(test_id)

@@ -13,7 +13,7 @@ from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.pages import caveat, page_of, resolved
+from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
@@ -63,8 +63,8 @@ class BugService:
             tests=not wanted.test_ids,
             bugs=True,
         )
-        freshness = await self._freshness.of(basis, now)
         await self._refuse_unknown(wanted)
+        freshness = await self._freshness.of(basis, now)
         found = await self._bugs.find(wanted, paging)
         return page_of(
             [bug_summary(row, now) for row in found.items],
@@ -79,7 +79,7 @@ class BugService:
         now = datetime.now(UTC)
         row = await self._bugs.get(bug_id)
         if row is None:
-            raise NotFound("bug", bug_id, caveat=await caveat(self._freshness, now))
+            raise NotFound("bug", bug_id)
         bug, details = row.Bug, row.BugDetails
         basis = Basis((bug.product_id,), (bug.test_id,), lists=False, tests=False, bugs=True)
         return BugAnswer(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.slice import Paging
 from testio_mcp.views.base import Freshness, Page, ResolvedPeriod, View
 
 if TYPE_CHECKING:
-    from testio_mcp.sync.freshness import FreshnessReader
+    pass
 
 
 def page_of[T: View](
@@ -33,16 +31,6 @@ def page_of[T: View](
         period=period,
         notes=list(notes),
         freshness=freshness,
-    )
-
-
-async def caveat(freshness: FreshnessReader, now: datetime) -> str | None:
-    """What may be the reason that something is not known; raises what keeps the cache empty."""
-    found = await freshness.of(Basis(bugs=True), now)
-    if found.state is State.NEVER_SYNCED:
-        return found.reason
-    return (
-        " ".join(["Not everything has been read:", *found.incomplete]) if found.incomplete else None
     )
 
 

@@ -16,7 +16,7 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestStatus
 from testio_mcp.errors import NotFound
 from testio_mcp.services.figures import bug_figures, in_order
-from testio_mcp.services.pages import caveat, page_of
+from testio_mcp.services.pages import page_of
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.products import (
@@ -68,7 +68,7 @@ class ProductService:
         basis = Basis(product_ids=(product_id,), bugs=True, features=True)
         product = await self._products.get(product_id)
         if product is None:
-            raise NotFound("product", product_id, caveat=await caveat(self._freshness, now))
+            raise NotFound("product", product_id)
         freshness = await self._freshness.of(basis, now)
         (summary,) = await self._summaries([product], now)
         scope = Scope(product_ids=(product_id,))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Protocol
 
-from testio_mcp.domain.freshness import State
+from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.errors import NotFound
 from testio_mcp.views.base import Freshness
 
@@ -49,8 +50,18 @@ def read_through[S: Reads, **P, A: Answer](question: Question[S, P, A]) -> Quest
 
 
 async def _look_up(freshness: FreshnessReader, error: NotFound) -> None:
-    if error.kind not in FINDABLE:
-        raise error
+    if error.kind not in FINDABLE or not freshness.may_look_up(error.ids):
+        caveat = await _caveat(freshness)
+        raise NotFound(error.kind, *error.ids, caveat=caveat) from error
     obstacle = await freshness.look_up(error.kind, error.ids)
     if obstacle:
         raise NotFound(error.kind, *error.ids, obstacle=obstacle) from error
+
+
+async def _caveat(freshness: FreshnessReader) -> str | None:
+    """What may be the reason that something is not known; raises what keeps the cache empty."""
+    found = await freshness.of(Basis(bugs=True), datetime.now(UTC))
+    if found.as_of is None:
+        return found.reason
+    lacks = " ".join(["Not everything has been read:", *found.incomplete])
+    return lacks if found.incomplete else None

@@ -15,7 +15,7 @@ from testio_mcp.domain.tests import TestFilter, status_meaning
 from testio_mcp.errors import NotFound
 from testio_mcp.services.bugs import bug_summary, refuse_unknown, refuse_unknown_products
 from testio_mcp.services.figures import bug_counts, bug_figures
-from testio_mcp.services.pages import caveat, page_of, resolved
+from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import BugCounts, BugSummary
@@ -61,7 +61,6 @@ class TestService:
     @read_through
     async def list(self, wanted: TestFilter, paging: Paging) -> Page[TestSummary]:
         now = datetime.now(UTC)
-        await self._freshness.of(Basis(product_ids=wanted.product_ids), now)
         await refuse_unknown_products(self._products, wanted.product_ids)
         refuse_unknown(
             "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
@@ -84,7 +83,7 @@ class TestService:
         now = datetime.now(UTC)
         row = await self._tests.get(test_id)
         if row is None:
-            raise NotFound("test", test_id, caveat=await caveat(self._freshness, now))
+            raise NotFound("test", test_id)
         basis = Basis((row.Test.product_id,), (test_id,), lists=False, bugs=True)
         freshness = await self._freshness.of(basis, now)
         return TestAnswer(test=await self._detail(row, now), freshness=freshness)

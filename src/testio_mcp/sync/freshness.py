@@ -21,7 +21,7 @@ from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiNotFound, NotFound, TestIOMcpError
 from testio_mcp.sync.pages import PER_PAGE
 from testio_mcp.sync.rules import REVIEW_TTL, Rules, settled
-from testio_mcp.sync.stale import Stale, overview, stale_units
+from testio_mcp.sync.stale import MOST_REQUESTS, Stale, overview, stale_units
 from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
 from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, SyncRun, Test
 from testio_mcp.views.base import Freshness
@@ -161,6 +161,10 @@ class FreshnessReader:
         self._bases = []
         return bool(flights)
 
+    def may_look_up(self, ids: Sequence[int]) -> bool:
+        """Whether there is anybody who asks TestIO, and not for too much."""
+        return self._refresher is not None and len(ids) <= MOST_REQUESTS
+
     async def look_up(self, kind: str, ids: Sequence[int]) -> str | None:
         """Ask TestIO for what the cache has never seen; returns what kept it from that, if any.
 
@@ -171,17 +175,17 @@ class FreshnessReader:
         if self._condition.blocked:
             return str(self._condition.blocked)
         await self._session.rollback()
-        flights = self._refresher.look_up(kind, ids)
+        flights = {id: self._refresher.look_up(kind, id) for id in ids}
         with anyio.move_on_after(LONGEST_WAIT) as waited:
-            await _wait(flights)
+            await _wait(list(flights.values()))
         self._bases = []
         if waited.cancelled_caught:
             return f"TestIO has not answered within {LONGEST_WAIT:.0f} s."
-        errors = [flight.error for flight in flights if flight.error]
-        unknown = [error for error in errors if isinstance(error, ApiNotFound)]
+        errors = {id: flight.error for id, flight in flights.items() if flight.error}
+        unknown = [id for id, error in errors.items() if isinstance(error, ApiNotFound)]
         if unknown:
-            raise NotFound(kind, *ids)
-        return str(errors[0]) if errors else None
+            raise NotFound(kind, *unknown)
+        return str(next(iter(errors.values()))) if errors else None
 
     async def _stale(self, bases: Sequence[Basis]) -> Stale:
         stale = await stale_units(self._session, bases, self._rules, datetime.now(UTC))

@@ -13,7 +13,6 @@ from typing import Protocol
 import anyio
 
 from testio_mcp.api.answers import Listing
-from testio_mcp.api.failures import is_about_an_item
 from testio_mcp.api.payloads import TestPayload
 from testio_mcp.errors import ApiError, ApiUnauthorized
 
@@ -52,7 +51,7 @@ class Hole:
     @property
     def is_bad_row(self) -> bool:
         """The row itself is to blame, and not the moment."""
-        return self.size == 1 and is_about_an_item(self.error)
+        return self.size == 1 and self.error.may_be_one_item
 
 
 class Fetch(Protocol):
@@ -193,7 +192,7 @@ class TestList:
         self._has_guessed = self._has_guessed or bool(failed and self._size is None)
         for number, error in sorted(failed.items()):
             rows: Rows | None = None
-            if is_about_an_item(error):
+            if error.may_be_one_item:
                 rows = await self._parts((number - 1) * size, size)
             found = found or rows is not None
             self._put(number, [Hole(error, size)] if rows is None else rows)
@@ -279,7 +278,7 @@ class TestList:
             if isinstance(outcome, Listing):
                 rows = outcome.ids[offset % size : offset % size + 2]
                 return rows == [before[1].id, after[1].id]
-            if not is_about_an_item(outcome):
+            if not outcome.may_be_one_item:
                 return False
         # A bad row is between them or near.
         for position, row in (before, after):

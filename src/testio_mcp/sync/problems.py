@@ -184,17 +184,25 @@ async def mapped_tests(session: ReadSession, product_id: int) -> set[int]:
     return {id for (id,) in await fetch(session, query)}
 
 
-async def forget_mapped(session: WriteSession, test_ids: Collection[int | None]) -> None:
-    """These were read after all."""
-    ids = [id for id in test_ids if id is not None]
-    await session.exec(delete(ProblemTest).where(among(col(ProblemTest.test_id), ids)))
-
-
-async def note_mapped(session: WriteSession, errors: Mapping[int, ApiError]) -> None:
-    """These still could not be read."""
+async def settle_mapped(
+    session: WriteSession,
+    customer_id: int,
+    product_id: int,
+    found: Collection[int | None],
+    errors: Mapping[int, ApiError],
+) -> None:
+    """Of the tests that people named: forget those that were read, note why others were not."""
+    events = select(col(Problem.event_id)).where(
+        col(Problem.customer_id) == customer_id,
+        col(Problem.product_id) == product_id,
+        col(Problem.positions).is_not(None),
+    )
+    ours = col(ProblemTest.event_id).in_(events)
+    ids = [id for id in found if id is not None]
+    await session.exec(delete(ProblemTest).where(ours, among(col(ProblemTest.test_id), ids)))
     for id, error in errors.items():
+        of_test = col(ProblemTest.test_id) == id
+        named = col(ProblemTest.mapped).is_(True)
         await session.exec(
-            update(ProblemTest)
-            .where(col(ProblemTest.test_id) == id, col(ProblemTest.mapped).is_(True))
-            .values(error=error.message)
+            update(ProblemTest).where(ours, of_test, named).values(error=error.message)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,14 +88,14 @@ class Refresher:
             flights += self._read_bugs(product_id, ids)
         return flights
 
-    def look_up(self, kind: str, ids: Iterable[int]) -> list[Flight]:
-        """Start to ask TestIO for things that the cache has never seen."""
+    def look_up(self, kind: str, id: int) -> Flight:
+        """Start to ask TestIO for something that the cache has never seen."""
 
-        async def work(sync: SyncContext, keys: set[Key]) -> None:
-            for _, id in sorted(keys):
-                await look_up(sync, kind, id)
+        async def work(sync: SyncContext, _keys: set[Key]) -> None:
+            await look_up(sync, kind, id)
 
-        return self._join([(f"unknown {kind}", id) for id in ids], work)
+        [flight] = self._join([(f"unknown {kind}", id)], work)
+        return flight
 
     def _read_tests(self, product_id: int, stale: Stale) -> list[Flight]:
         listed: Key = ("list", product_id)

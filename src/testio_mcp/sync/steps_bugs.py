@@ -8,14 +8,13 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from testio_mcp.api.failures import ApiTimeout, is_about_an_item
 from testio_mcp.api.payloads import ProductPayload
 from testio_mcp.database.engine import ReadSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
 from testio_mcp.domain.tests import FINAL
-from testio_mcp.errors import ApiError, ApiNotFound
+from testio_mcp.errors import ApiError, ApiNotFound, ApiTimeout
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.deletions import delete_bug
 from testio_mcp.sync.problems import Failure
@@ -63,7 +62,7 @@ class _Batch:
 
     async def _halve(self, test_ids: Sequence[int], error: ApiError, left: int) -> None:
         """Until only the tests are left whose bugs cannot be read."""
-        may_be_one = isinstance(error, ApiTimeout) or is_about_an_item(error)
+        may_be_one = isinstance(error, ApiTimeout) or error.may_be_one_item
         if len(test_ids) == 1 or not may_be_one or not (left or self._has_read):
             self._failed |= dict.fromkeys(test_ids, error)
             return

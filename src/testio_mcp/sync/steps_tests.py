@@ -9,7 +9,7 @@ import anyio
 from sqlalchemy import delete, false, func, or_, select
 from sqlmodel import col
 
-from testio_mcp.api.answers import Listing
+from testio_mcp.api.answers import Fetched, Listing
 from testio_mcp.api.payloads import ProductPayload, TestPayload
 from testio_mcp.database.engine import ReadSession, WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
@@ -23,12 +23,11 @@ from testio_mcp.sync.pages import PER_PAGE, Hole, Seen, TestList, Worth
 from testio_mcp.sync.problems import (
     Failure,
     close,
-    forget_mapped,
     keep_candidates,
     mapped_tests,
-    note_mapped,
     open_problems,
     remember,
+    settle_mapped,
 )
 from testio_mcp.sync.store import stamp
 from testio_mcp.sync.store_tests import store_test, store_tests
@@ -175,13 +174,23 @@ class _Tests:
             except ApiError as error:
                 reread.failed[id] = error
             else:
-                await store_test(self._sync, self._product.id, fetched)
-                reread.found.append(Seen(id, fetched.payload.end_at))
+                await self._keep_single(id, fetched, reread)
 
         async with anyio.create_task_group() as tasks:
             for id in ids:
                 tasks.start_soon(one, id)
         return reread
+
+    async def _keep_single(self, id: int, fetched: Fetched[TestPayload], reread: _Reread) -> None:
+        try:
+            owner = await store_test(self._sync, self._product.id, fetched)
+        except ApiError as error:
+            reread.failed[id] = error
+            return
+        if owner == self._product.id:
+            reread.found.append(Seen(id, fetched.payload.end_at))
+        else:
+            reread.gone[id] = ApiError(f"Test {id} belongs to product {owner}.")
 
     async def _conclude(
         self, ends: Mapping[int, datetime | None], reread: _Reread, read_before: Stamp | None
@@ -201,8 +210,13 @@ class _Tests:
         if listed.has_moved:
             failures.append(self._list_failure("it kept changing while it was read."))
         async with sync.database.write() as session:
-            await forget_mapped(session, {test.id for test in reread.found})
-            await note_mapped(session, {**reread.failed, **reread.gone})
+            await settle_mapped(
+                session,
+                sync.customer_id,
+                self._product.id,
+                {test.id for test in reread.found},
+                {**reread.failed, **reread.gone},
+            )
             events = await remember_stretches(
                 session,
                 sync.customer_id,

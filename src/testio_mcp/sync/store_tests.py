@@ -12,6 +12,7 @@ from testio_mcp.database.engine import WriteSession
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
+from testio_mcp.errors import ApiError
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import (
     Row,
@@ -64,15 +65,23 @@ async def store_tests(
     return kept.written
 
 
-async def store_test(sync: SyncContext, product_id: int, fetched: Fetched[TestPayload]) -> set[int]:
-    """One test that was asked for by its id; of this product, unless it names another one."""
+async def store_test(sync: SyncContext, product_id: int, fetched: Fetched[TestPayload]) -> int:
+    """One test that was asked for by its id, of this product unless it names another one.
+
+    Returns the id of the product it is of; raises ApiError where that one is not cached.
+    """
     named = fetched.payload.product
-    async with sync.database.read() as session:
-        is_known = named is not None and await session.get(Product, named.id) is not None
-    if named and is_known:
+    if named and named.id != product_id:
+        async with sync.database.read() as session:
+            known = await session.get(Product, named.id)
+        if known is None:
+            raise ApiError(
+                f"Test {fetched.payload.id} belongs to product {named.id}, which is not synced."
+            )
         product_id = named.id
     item = Item(fetched.payload, fetched.raw)
-    return await store_tests(sync, product_id, [item], fetched.began, form="single")
+    await store_tests(sync, product_id, [item], fetched.began, form="single")
+    return product_id
 
 
 def _row(payload: TestPayload, product_id: int, people: dict[str, int], began: datetime) -> Row:

@@ -1,6 +1,6 @@
 """The MCP surface. This list is the table of contents."""
 
-from testio_mcp.tools import bugs, diagnostics, products, syncs, tests
+from testio_mcp.tools import bugs, diagnostics, problems, products, syncs, tests
 
 TOOLS = (
     products.list_products,
@@ -11,4 +11,5 @@ TOOLS = (
     bugs.get_bug_summary,
     syncs.sync_data,
     diagnostics.get_server_diagnostics,
+    problems.get_problematic_tests,
 )

@@ -39,6 +39,7 @@ Id = Annotated[int, AfterValidator(_storable)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed)]
 
 ProductId = Annotated[Id, Field(description="Id of the product.")]
+OnlyProductId = Annotated[Id, Field(description="Only this product; 0 means all.")]
 TestId = Annotated[Id, Field(description="Id of the test.")]
 BugId = Annotated[Id, Field(description="Id of the bug.")]
 ProductIds = Annotated[Listed[Id], Field(description="Only these products; empty means all.")]

@@ -5,11 +5,11 @@ from pydantic import SecretStr
 from tests.integration.api.calls import FIRST_PRODUCT, TOKEN, error_of, new_client
 
 from testio_mcp.api.connection import Connection, Question
-from testio_mcp.api.failures import ApiTimeout
 from testio_mcp.errors import (
     ApiError,
     ApiNotFound,
     ApiProtocolError,
+    ApiTimeout,
     ApiUnauthorized,
     ApiUnavailable,
 )

@@ -1,0 +1,218 @@
+"""How long an answer from the copy takes, over stdio, with medium data that is fresh.
+
+    uv run python benchmarks/answers.py [--rounds 200]
+
+The floor is a tool of a bare FastMCP server that does nothing. The limit is what plain sqlite3
+takes for the same statements. All are asked in turn, so that a busy machine is so for all of them.
+Afterwards the same is asked while a sync in the same process writes every row anew.
+"""
+
+import argparse
+import asyncio
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sync import sandbox
+
+from testio_mcp.app import Source, open_app
+from testio_mcp.server import Opening, create_server
+from testio_mcp.settings import Loaded, Settings
+
+EMPTY = """
+from fastmcp import FastMCP
+
+server = FastMCP("bare", version="1")
+
+
+@server.tool
+def nothing() -> str:
+    return "nothing"
+
+
+server.run(show_banner=False)
+"""
+# Nothing is stale, whatever its age, and no sync runs that was not asked for.
+CALM = {"TESTIO_CACHE_TTL_SECONDS": "1e9", "TESTIO_REFRESH_INTERVAL_SECONDS": "0"}
+
+type Times = dict[str, list[float]]
+type Statements = list[tuple[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, sandbox("medium", 0) as url:
+        environment = {
+            **os.environ,
+            **CALM,
+            "HOME": home,
+            "TESTIO_CUSTOMER_API_BASE_URL": url,
+            "TESTIO_CUSTOMER_API_TOKEN": "sandbox",
+        }
+        command = [sys.executable, "-m", "testio_mcp", "sync", "--quiet"]
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        asyncio.run(_measure(Path(home), environment, options.rounds))
+
+
+async def _measure(home: Path, environment: dict[str, str], rounds: int) -> None:
+    file = home / ".testio-mcp" / "cache.db"
+    calls = _calls(file)
+    statements = {name: await _statements(home, *call) for name, call in calls.items()}
+    bare = home / "bare.py"
+    bare.write_text(EMPTY)
+    async with (
+        _server([str(bare)], environment) as empty,
+        _server(["-m", "testio_mcp"], environment) as ours,
+    ):
+        asked: dict[str, Callable[[], Any]] = {"floor": lambda: empty.call_tool("nothing", {})}
+        for name, (tool, arguments) in calls.items():
+            asked[name] = lambda tool=tool, arguments=arguments: ours.call_tool(tool, arguments)
+        calm = await _times(asked, rounds)
+        _rewrite(file)
+        await ours.call_tool("sync_data", {"wait_seconds": 0})
+        busy: Times = {name: [] for name in asked}
+        while await _is_syncing(ours):
+            for name, times in (await _times(asked, 1)).items():
+                busy[name] += times
+    with closing(sqlite3.connect(file)) as connection:
+        limits = {name: _replayed(connection, done) for name, done in statements.items()}
+    _show(calm, busy, limits)
+
+
+def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
+    with closing(sqlite3.connect(file)) as connection:
+        ((product,),) = connection.execute(
+            "SELECT product_id FROM bugs GROUP BY product_id ORDER BY count(*) DESC LIMIT 1"
+        ).fetchall()
+        ((test, bug),) = connection.execute(
+            "SELECT test_id, max(id) FROM bugs GROUP BY test_id ORDER BY count(*) DESC LIMIT 1"
+        ).fetchall()
+    return {
+        "list_products": ("list_products", {}),
+        "list_tests": ("list_tests", {}),
+        "list_tests, one product": ("list_tests", {"product_ids": [product]}),
+        "list_bugs": ("list_bugs", {}),
+        "list_bugs, open and critical": (
+            "list_bugs",
+            {"statuses": ["open"], "severities": ["critical"]},
+        ),
+        "list_bugs, one test": ("list_bugs", {"test_ids": [test]}),
+        "get_product_summary": ("get_product_summary", {"product_id": product}),
+        "get_test_summary": ("get_test_summary", {"test_id": test}),
+        "get_bug_summary": ("get_bug_summary", {"bug_id": bug}),
+    }
+
+
+async def _statements(home: Path, tool: str, arguments: dict[str, Any]) -> Statements:
+    """What one call asks of SQLite."""
+    settings = Settings(
+        home=home / ".testio-mcp", cache_ttl_seconds=1e9, refresh_interval_seconds=0
+    )
+    source = Source("http://127.0.0.1", SecretStr("none"), "127.0.0.1")
+    found: Statements = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement != "BEGIN":
+            found.append((statement, parameters))
+
+    opening = Opening(lambda: open_app(Loaded(settings, [], []), source, online=False))
+    async with Client(create_server(opening)) as client:
+        await client.call_tool(tool, arguments)
+        event.listen(Engine, "before_cursor_execute", note)
+        await client.call_tool(tool, arguments)
+        event.remove(Engine, "before_cursor_execute", note)
+    return found
+
+
+def _replayed(connection: sqlite3.Connection, statements: Statements, rounds: int = 20) -> float:
+    times: list[float] = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        for statement, parameters in statements:
+            connection.execute(statement, parameters).fetchall()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+async def _times(asked: dict[str, Callable[[], Any]], rounds: int) -> Times:
+    times: Times = {name: [] for name in asked}
+    for _ in range(rounds):
+        for name, ask in asked.items():
+            began = time.perf_counter()
+            await ask()
+            times[name].append(time.perf_counter() - began)
+    return times
+
+
+def _rewrite(file: Path) -> None:
+    """Have the next sync read every list to its end and write every row anew."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM stamps WHERE kind IN ('all_tests', 'bugs')")
+        connection.execute("UPDATE payloads SET hash = x''")
+
+
+async def _is_syncing(client: Client[Any]) -> bool:
+    answer = await client.call_tool("sync_data", {"wait_seconds": 0})
+    content = answer.structured_content or {}
+    return bool(content["sync"]["state"] == "joined")
+
+
+@asynccontextmanager
+async def _server(arguments: list[str], environment: dict[str, str]) -> AsyncIterator[Client[Any]]:
+    transport = StdioTransport(
+        sys.executable, arguments, env=environment, log_file=Path(os.devnull)
+    )
+    async with Client(transport) as client:
+        await client.list_tools()
+        yield client
+
+
+def _show(calm: Times, busy: Times, limits: dict[str, float]) -> None:
+    table = Table(
+        "call", "p50", "over floor", "p95", "over floor", "sqlite3", "in a sync p95", "over floor"
+    )
+    for name, times in calm.items():
+        middle, late = _milliseconds(times)
+        floor, late_floor = _milliseconds(calm["floor"])
+        _, late_busy = _milliseconds(busy[name])
+        _, floor_busy = _milliseconds(busy["floor"])
+        table.add_row(
+            name,
+            f"{middle:.1f} ms",
+            f"{middle - floor:.1f}",
+            f"{late:.1f} ms",
+            f"{late - late_floor:.1f}",
+            f"{limits[name] * 1000:.1f} ms" if name in limits else "",
+            f"{late_busy:.1f} ms",
+            f"{late_busy - floor_busy:.1f}",
+        )
+    Console(width=130).print(table)
+    print(f"{len(busy['floor'])} rounds while the sync ran")
+
+
+def _milliseconds(times: list[float]) -> tuple[float, float]:
+    """The median and the 95th percentile."""
+    if len(times) < 2:
+        return 0.0, 0.0
+    return statistics.median(times) * 1000, statistics.quantiles(times, n=20)[-1] * 1000
+
+
+if __name__ == "__main__":
+    main()
