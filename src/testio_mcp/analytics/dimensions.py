@@ -1,33 +1,25 @@
 """Everything that metrics can be grouped by."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, Subquery, case, select
+from sqlalchemy import SQLColumnExpression, case
 from sqlmodel import col
 
 from testio_mcp.analytics.metrics import Grain
-from testio_mcp.database.engine import Query
 from testio_mcp.domain.bugs import BugStatus
-from testio_mcp.tables import Bug, BugDevice, Test
+from testio_mcp.tables import Bug, Test
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """`keys` has one row for each value of a bug, where a bug can have several."""
+    """`device` is a column of a bug's devices, of which a bug can have several values."""
 
     description: str
     # Tests can be counted by it too, when it is a property of tests.
     grains: frozenset[Grain]
     key: SQLColumnExpression[Any] | None = None
-    keys: Callable[[], Subquery] | None = None
-
-
-def _operating_systems() -> Subquery:
-    # Distinct, because a bug counts once under a system however many devices have it.
-    query: Query = select(col(BugDevice.bug_id), col(BugDevice.operating_system).label("key"))
-    return query.where(col(BugDevice.operating_system).is_not(None)).distinct().subquery()
+    device: str | None = None
 
 
 def _bug_status() -> SQLColumnExpression[Any]:
@@ -51,6 +43,6 @@ DIMENSIONS: dict[str, Dimension] = {
         "Title of the test's environment.", BOTH, col(Test.environment_title)
     ),
     "operating_system": Dimension(
-        "Operating system of the bug's devices.", BUG, keys=_operating_systems
+        "Operating system of the bug's devices.", BUG, device="operating_system"
     ),
 }

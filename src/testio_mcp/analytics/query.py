@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from testio_mcp.analytics.dimensions import DIMENSIONS
@@ -12,7 +13,7 @@ from testio_mcp.database.engine import Query
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.tests import TestStatus
-from testio_mcp.tables import Bug, Test
+from testio_mcp.tables import Bug, BugDevice, Test
 
 
 def measure(names: Sequence[str], by: Sequence[str], scope: Scope) -> Query:
@@ -36,11 +37,20 @@ def measure(names: Sequence[str], by: Sequence[str], scope: Scope) -> Query:
 
 def _grouped(query: Query, name: str) -> tuple[Query, SQLColumnExpression[Any]]:
     dimension = DIMENSIONS[name]
-    if dimension.keys is None:
+    if dimension.device is None:
         assert dimension.key is not None
         return query, dimension.key
-    keys = dimension.keys()
-    return query.join(keys, keys.c.bug_id == col(Bug.id)), keys.c.key
+    device, other = aliased(BugDevice), aliased(BugDevice)
+    key: SQLColumnExpression[Any] = getattr(device, dimension.device)
+    # A bug counts once under a value however many devices have it: under the first of them.
+    first = (
+        select(func.min(col(other.position)))
+        .where(col(other.bug_id) == col(device.bug_id), getattr(other, dimension.device) == key)
+        .correlate(device)
+        .scalar_subquery()
+    )
+    on = and_(col(device.bug_id) == col(Bug.id), key.is_not(None), col(device.position) == first)
+    return query.join(device, on), key
 
 
 def conditions(scope: Scope) -> list[ColumnElement[bool]]:

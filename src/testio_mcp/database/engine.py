@@ -81,15 +81,26 @@ class Database:
         log = self.path.with_name(f"{self.path.name}-wal")
         if not log.exists() or log.stat().st_size <= above:
             return
+        milliseconds = BUSY_TIMEOUT_SECONDS * 1000
+        # A reader is not waited for: until it ends nobody could write.
+        await self._run(
+            "PRAGMA busy_timeout = 0",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            f"PRAGMA busy_timeout = {milliseconds}",
+        )
+
+    async def analyze(self) -> None:
+        """Let SQLite see how the rows are spread, or it takes one index for as good as another."""
+        await self._run("PRAGMA analysis_limit = 400", "ANALYZE")
+
+    async def _run(self, *statements: str) -> None:
+        """Run statements that are transactions of their own."""
         with anyio.CancelScope(shield=True), _translated(self.path):
             async with self._writer.connect() as connection:
                 driver = (await connection.get_raw_connection()).driver_connection
                 assert driver is not None
-                # A reader is not waited for: until it ends nobody could write.
-                await driver.execute_fetchall("PRAGMA busy_timeout = 0")
-                await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
-                milliseconds = BUSY_TIMEOUT_SECONDS * 1000
-                await driver.execute_fetchall(f"PRAGMA busy_timeout = {milliseconds}")
+                for statement in statements:
+                    await driver.execute_fetchall(statement)
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -72,6 +72,11 @@ class Tally:
         return sum(self.counts[kind].values())
 
     @property
+    def has_written(self) -> bool:
+        moved = (Outcome.NEW, Outcome.CHANGED, Outcome.DELETED)
+        return any(counts[outcome] for counts in self.counts.values() for outcome in moved)
+
+    @property
     def words(self) -> str:
         """How far it is, as people are told."""
         counts = ", ".join(f"{self.read(kind):,} {kind}" for kind in (Kind.TESTS, Kind.BUGS))

@@ -1,8 +1,9 @@
 """What repositories share: a session, and a page of a query."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, func
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 
 from testio_mcp.database.engine import Query, ReadSession, Record, fetch
 from testio_mcp.domain.slice import Paging, Slice
@@ -20,11 +21,20 @@ class Repository:
         return rows[0] if rows else None
 
     async def _page(
-        self, query: Query, paging: Paging, order: SQLColumnExpression[Any], id: Any
+        self,
+        query: Query,
+        matches: Sequence[ColumnElement[bool]],
+        paging: Paging,
+        order: SQLColumnExpression[Any],
+        id: Any,
     ) -> Slice[Record]:
-        """A page in the order that was asked for; nulls last, ties by id."""
-        count = query.with_only_columns(func.count(), maintain_column_froms=True)
-        ((total,),) = await self._all(count)
+        """A page in the order that was asked for; nulls last, ties by id.
+
+        `matches` are conditions on the table of `id` alone: what is joined for its names neither
+        adds nor takes away rows, and counting would look it up for each.
+        """
+        ((total,),) = await self._all(select(func.count(id)).where(*matches))
+        query = query.where(*matches)
         ordered = order.desc() if paging.descending else order.asc()
         query = query.order_by(ordered.nulls_last(), id).limit(paging.page_size)
         return Slice(await self._all(query.offset(paging.offset)), total)

@@ -27,8 +27,8 @@ from testio_mcp.tables import (
 class BugRepository(Repository):
     async def find(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
         """Rows of a bug and the names of its product, test, feature and reporter."""
-        query = _named(select(Bug)).where(*_matches(wanted))
-        return await self._page(query, paging, _order(paging.key), col(Bug.id))
+        query, matches = _named(select(Bug)), _matches(wanted)
+        return await self._page(query, matches, paging, _order(paging.key), col(Bug.id))
 
     async def get(self, id: int) -> Record | None:
         """The same row for one bug, with its details and the name of its rejection reason."""
@@ -97,7 +97,8 @@ def _matches(wanted: BugFilter) -> list[ColumnElement[bool]]:
     if wanted.known is not Known.ANY:
         found.append(col(Bug.known).is_(wanted.known is Known.YES))
     if wanted.reported_by:
-        found.append(col(User.name).in_(wanted.reported_by))
+        people = select(col(User.id)).where(col(User.name).in_(wanted.reported_by))
+        found.append(col(Bug.reporter_id).in_(people))
     if wanted.operating_systems:
         seen = select(col(BugDevice.bug_id)).where(
             col(BugDevice.operating_system).in_(wanted.operating_systems)

@@ -22,12 +22,11 @@ class TestRepository(Repository):
 
     async def find(self, wanted: TestFilter, paging: Paging) -> Slice[Record]:
         """Rows of a test and the name of its product."""
-        query: Query = (
-            select(Test, col(Product.name).label("product"))
-            .join(Product, col(Product.id) == col(Test.product_id))
-            .where(*_matches(wanted))
+        query: Query = select(Test, col(Product.name).label("product")).join(
+            Product, col(Product.id) == col(Test.product_id)
         )
-        return await self._page(query, paging, _order(paging.key), col(Test.id))
+        matches = _matches(wanted)
+        return await self._page(query, matches, paging, _order(paging.key), col(Test.id))
 
     async def get(self, id: int) -> Record | None:
         """The test, its details, the name of its product, of its creator and its submitter."""

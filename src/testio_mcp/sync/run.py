@@ -120,6 +120,8 @@ class Syncer:
         finally:
             self.current = None
             running.done.set()
+        if tally.has_written:
+            await self.database.analyze()
         await self.database.checkpoint()
         return run_id
 
