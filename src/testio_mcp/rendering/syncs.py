@@ -40,7 +40,7 @@ def sync_report(report: SyncReport, zone: ZoneInfo) -> str:
         ("run", str(report.run_id) if report.run_id else None),
         ("started", moment(report.started_at, zone)),
         ("finished", moment(report.finished_at, zone)),
-        ("error", report.error),
+        ("error", None if report.incomplete else report.error),
     ]
     missing = "\n".join(f"- {inline(line)}" for line in report.incomplete)
     return paragraphs(
@@ -61,7 +61,8 @@ def sync_history(reports: Sequence[SyncReport], zone: ZoneInfo) -> str:
             report.trigger,
             _seconds(report),
             _in_short(report),
-            "; ".join([*report.incomplete, *([report.error] if report.error else [])]) or None,
+            # What is missing names its own error.
+            "; ".join(report.incomplete) or report.error,
         )
         for report in reports
     ]
