@@ -228,3 +228,35 @@ async def test_a_file_that_was_removed_is_neither_read_nor_written(
         await ids(database)
     with pytest.raises(DatabaseError, match="removed or replaced"):
         await save(ProductFactory(id=2))
+
+
+def always_reading(path, begun, stop):
+    """Two connections take turns: one begins to read before the other ends."""
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as first,
+        closing(sqlite3.connect(path, isolation_level=None)) as second,
+    ):
+        reading, resting = first, second
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM products").fetchall()
+        while not stop.is_set():
+            resting.execute("BEGIN")
+            resting.execute("SELECT count(*) FROM products").fetchall()
+            reading.execute("COMMIT")
+            reading, resting = resting, reading
+            begun.set()
+        reading.execute("COMMIT")
+
+
+async def test_the_log_is_emptied_although_somebody_reads_at_any_moment(database, save, path):
+    await save(ProductFactory())
+    begun, stop = threading.Event(), threading.Event()
+    reader = threading.Thread(target=always_reading, args=(path, begun, stop))
+    reader.start()
+    begun.wait()
+    try:
+        await database.checkpoint()
+        assert path.with_name("cache.db-wal").stat().st_size == 0
+    finally:
+        stop.set()
+        reader.join()

@@ -222,3 +222,19 @@ def test_who_waits_too_long_for_another_migration_is_told_so(path, next_version)
     assert "TESTIO_LOCK_TIMEOUT" in errors.splitlines()[-1]
     finish(other)
     assert current_revision(path) == "9001"
+
+
+HOLD = """
+import os, signal, sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+writer.execute("INSERT INTO customers VALUES (0, 'api.test.io')")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_look_at_the_revision_leaves_the_log_to_the_holder_of_the_sync_lock(path):
+    start(HOLD, path).communicate()
+    log = path.with_name("cache.db-wal")
+    before = log.read_bytes()
+    migrate(path, lock_timeout=30)
+    assert log.read_bytes() == before

@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
         chosen, arguments = DEFAULT, [*arguments, DEFAULT]
     # Nothing that is imported is garbage, and looking for it takes a fifth of the start.
     gc.disable()
-    options = build_parser({chosen or ""}).parse_args(arguments)
-    gc.freeze()
-    gc.enable()
     try:
+        options = build_parser({chosen or ""}).parse_args(arguments)
+        gc.freeze()
+        gc.enable()
         return int(options.run(options))
     except TestIOMcpError as error:
         print(f"testio-mcp: {error}", file=sys.stderr)

@@ -27,6 +27,7 @@ Fence = Callable[[ORMExecuteState], None]
 
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 5
+CHECKPOINT_SECONDS = 0.5
 # Where a session keeps the path of its file.
 PATH = "path"
 # What SQLite says of a file that only a new one replaces.
@@ -81,12 +82,12 @@ class Database:
         log = self.path.with_name(f"{self.path.name}-wal")
         if not log.exists() or log.stat().st_size <= above:
             return
-        milliseconds = BUSY_TIMEOUT_SECONDS * 1000
-        # A reader is not waited for: until it ends nobody could write.
+        # While it waits for readers nobody can write, but without a wait a file that somebody
+        # always reads would keep its log for ever.
         await self._run(
-            "PRAGMA busy_timeout = 0",
+            f"PRAGMA busy_timeout = {CHECKPOINT_SECONDS * 1000:.0f}",
             "PRAGMA wal_checkpoint(TRUNCATE)",
-            f"PRAGMA busy_timeout = {milliseconds}",
+            f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
         )
 
     async def analyze(self) -> None:

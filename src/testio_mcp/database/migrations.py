@@ -42,6 +42,8 @@ def current_revision(path: Path) -> str | None:
         raise DatabaseDamaged(f"The cache file {shown(path)} is damaged.")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as reader:
+            # Moving the log into the file is up to the holder of the sync lock.
+            reader.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
             tables = {name for (name,) in reader.execute("SELECT name FROM sqlite_master")}
             if "alembic_version" in tables:
                 row = reader.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -128,10 +130,6 @@ def _upgrade(path: Path) -> None:
     # What is marked was deleted by hand since.
     _mark(path).unlink(missing_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    with closing(sqlite3.connect(path)) as new:
-        # Wider pages make bulk writes faster; this has an effect before the first table only.
-        new.execute("PRAGMA page_size = 8192")
-        new.execute("PRAGMA journal_mode = WAL")
     engine = create_engine(
         "sqlite://",
         poolclass=NullPool,
@@ -141,8 +139,12 @@ def _upgrade(path: Path) -> None:
     config = Config(attributes={"engine": engine})
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     try:
+        with closing(sqlite3.connect(path)) as new:
+            # Wider pages make bulk writes faster; this has an effect before the first table only.
+            new.execute("PRAGMA page_size = 8192")
+            new.execute("PRAGMA journal_mode = WAL")
         command.upgrade(config, "head")
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise DatabaseError(
             f"The cache file {shown(path)} could not be upgraded.",
             hint="Nothing was changed. Check free disk space and permissions, then restart.",

@@ -54,15 +54,16 @@ class SyncLock:
             raise self._busy()
         try:
             self._lock.acquire(timeout=0)
+            self._sign()
         except Timeout as error:
             raise self._busy() from error
         except OSError as error:
+            self._lock.release()
             raise DatabaseError(
                 f"The lock file beside the cache cannot be used: {error.strerror}.",
                 hint="Check the permissions of the folder, or set TESTIO_HOME.",
             ) from error
         try:
-            self._sign()
             yield
         finally:
             # The note goes first: whoever gets the lock next writes its own.
