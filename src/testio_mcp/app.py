@@ -32,7 +32,7 @@ from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.sync.readthrough import Refresher
-from testio_mcp.sync.run import NewContext, Syncer
+from testio_mcp.sync.run import Syncer
 from testio_mcp.sync.scheduler import cycle, keep_fresh
 from testio_mcp.tables import Customer, fence
 
@@ -149,47 +149,34 @@ async def open_app(
     source = source or Source.of(settings)
     # Who asks nothing needs no token.
     blocked = _blocked(loaded, source) if online else None
-    condition = Condition(blocked, is_offline=settings.offline)
     problems, warnings = list(loaded.problems), list(loaded.warnings)
     async with AsyncExitStack() as stack:
-        reserved = RESERVED_REQUESTS if serving else 0
-        asks = online and not settings.offline
-        client = _client(settings, source, reserved) if asks else None
+        client = _client(settings, source, serving=serving) if online else None
         if client:
             await stack.enter_async_context(client)
-        database, fault, syncer, refresher = None, None, None, None
         background = Background()
+        scope = Scope(
+            settings=settings,
+            host=source.host,
+            condition=Condition(blocked, is_offline=settings.offline),
+            spawn=background.spawn,
+            notes=(problems, warnings),
+            client=client,
+        )
+        database = None
         try:
             warnings += await anyio.to_thread.run_sync(_prepare, settings)
             database = await _opened(settings, source)
             stack.push_async_callback(database.close)
-            new_context = _contexts(settings, source, database, client)
-            lock = SyncLock(settings.database_path)
-            syncer = Syncer(database, lock, condition, settings.customer_id, new_context)
-            if serving and client:
-                refresher = Refresher(
-                    syncer, new_context, condition, background.spawn, lambda: _options(settings)
-                )
+            scope = _with_cache(scope, database, serving=serving)
         except TestIOMcpError as error:
-            fault = error
+            scope = replace(scope, fault=error)
             problems.append(str(error))
         for warning in warnings:
             logger.warning(warning)
         stack.push_async_callback(background.close)
-        scope = Scope(
-            settings=settings,
-            host=source.host,
-            condition=condition,
-            spawn=background.spawn,
-            notes=(problems, warnings),
-            client=client,
-            optional_syncer=syncer,
-            optional_session=None,
-            refresher=refresher,
-            fault=fault,
-        )
         services = ServiceRegistry(scope, database)
-        yield App(settings, services, condition, background, syncer)
+        yield App(settings, services, scope.condition, background, scope.optional_syncer)
 
 
 @asynccontextmanager
@@ -274,17 +261,18 @@ def _every_sync_since(settings: Settings) -> datetime | None:
         ) from error
 
 
-def _client(settings: Settings, source: Source, reserved: int) -> TestIOClient | None:
-    if source.token is None:
+def _client(settings: Settings, source: Source, *, serving: bool) -> TestIOClient | None:
+    if source.token is None or settings.offline:
         return None
     from testio_mcp.api.client import TestIOClient  # noqa: PLC0415  see above
 
+    most = settings.max_concurrent_requests
     return TestIOClient(
         source.base_url,
         source.token,
         timeout=settings.http_timeout,
-        max_concurrent=settings.max_concurrent_requests,
-        reserved=min(reserved, settings.max_concurrent_requests - 1),
+        max_concurrent=most,
+        reserved=min(RESERVED_REQUESTS, most - 1) if serving else 0,
     )
 
 
@@ -335,10 +323,9 @@ def _refuse_another(settings: Settings, source: Source, id: int, host: str) -> N
         )
 
 
-def _contexts(
-    settings: Settings, source: Source, database: Database, client: TestIOClient | None
-) -> NewContext:
-    """How what it takes to ask TestIO and to store its answers is put together."""
+def _with_cache(scope: Scope, database: Database, *, serving: bool) -> Scope:
+    """With what asks TestIO and stores its answers."""
+    settings, client = scope.settings, scope.client
 
     def new_context(options: SyncOptions, tally: Tally) -> SyncContext:
         if client is None:
@@ -347,10 +334,17 @@ def _contexts(
             client=client,
             database=database,
             customer_id=settings.customer_id,
-            host=source.host,
+            host=scope.host,
             options=options,
             tally=tally,
             review=timedelta(days=settings.review_days),
         )
 
-    return new_context
+    lock = SyncLock(settings.database_path)
+    syncer = Syncer(database, lock, scope.condition, settings.customer_id, new_context)
+    refresher = None
+    if serving and client:
+        refresher = Refresher(
+            syncer, new_context, scope.condition, scope.spawn, lambda: _options(settings)
+        )
+    return replace(scope, optional_syncer=syncer, refresher=refresher)

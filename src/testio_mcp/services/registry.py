@@ -48,8 +48,8 @@ class Scope:
     # Problems and warnings found at start, in sentences.
     notes: tuple[list[str], list[str]]
     client: TestIOClient | None
-    optional_syncer: Syncer | None
-    optional_session: ReadSession | None
+    optional_syncer: Syncer | None = None
+    optional_session: ReadSession | None = None
     # None where nothing is asked of TestIO.
     refresher: Refresher | None = None
     # Why there is no cache.
