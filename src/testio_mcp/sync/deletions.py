@@ -11,14 +11,14 @@ from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SyncContext
-from testio_mcp.sync.problems import close, close_bugs
+from testio_mcp.sync.problems import close, close_bugs, end, open_problems
 from testio_mcp.sync.statements import among, table_of
 from testio_mcp.sync.store import read_later
-from testio_mcp.tables import Bug, Feature, Product, Stamp, Test, UserStory
+from testio_mcp.tables import Bug, Feature, Problem, Product, Stamp, Test, UserStory
 
 
-async def delete_product(sync: SyncContext, product_id: int) -> None:
-    """With everything that is its own."""
+async def delete_product(sync: SyncContext, product_id: int, began: datetime) -> None:
+    """With everything that is its own; a list of products from after `began` wins."""
     ours: dict[Kind, tuple[type[SQLModel], ColumnElement[bool]]] = {
         Kind.PRODUCTS: (Product, col(Product.id) == product_id),
         Kind.FEATURES: (Feature, col(Feature.product_id) == product_id),
@@ -27,6 +27,8 @@ async def delete_product(sync: SyncContext, product_id: int) -> None:
         Kind.BUGS: (Bug, col(Bug.product_id) == product_id),
     }
     async with sync.database.write() as session:
+        if await read_later(session, sync.customer_id, Unit.PRODUCTS, [0], began):
+            return
         query = select(col(Test.id)).where(
             col(Test.customer_id) == sync.customer_id, col(Test.product_id) == product_id
         )
@@ -36,8 +38,9 @@ async def delete_product(sync: SyncContext, product_id: int) -> None:
         await _forget_stamps(session, sync, (Unit.TEST, Unit.BUGS), tests)
         lists = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
         await _forget_stamps(session, sync, lists, [product_id])
-        for subject in Subject:
-            await close(session, sync.customer_id, subject, product_id=product_id)
+        of_product = col(Problem.product_id) == product_id
+        problems = await open_problems(session, sync.customer_id, of_product)
+        await end(session, [problem.event_id for problem in problems])
 
 
 async def delete_test(sync: SyncContext, test_id: int, began: datetime) -> None:

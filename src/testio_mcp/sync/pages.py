@@ -87,6 +87,8 @@ class TestList:
         self._has_guessed = False
         # Whether it was read to its end, or to tests from before the time asked for.
         self.has_ended = False
+        # Whether it is the time asked for that ended it: older rows are unknown.
+        self.has_reached_past = False
         # Whether it kept changing while it was read.
         self.has_moved = False
 
@@ -172,7 +174,8 @@ class TestList:
         self._quiet = self._quiet + 1 if worth is Worth.NOTHING else 0
         # More rows than asked for: this deployment sends everything at once.
         is_last = outcome.rows < longest or outcome.rows > PER_PAGE
-        self.has_ended = is_last or worth is Worth.PAST
+        self.has_reached_past = worth is Worth.PAST
+        self.has_ended = is_last or self.has_reached_past
 
     def _put(self, number: int, rows: Rows) -> None:
         """Without the rows that shifted here from another page."""

@@ -1,5 +1,7 @@
 """Reads what tests and bugs refer to: products, features, user stories, reject reasons."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -46,10 +48,11 @@ async def sync_products(sync: SyncContext) -> list[ProductPayload]:
     wanted = set(sync.options.product_ids)
     _refuse_unknown(wanted - seen - known.keys(), seen)
     gone = {id for id, is_present in known.items() if is_present} - seen
-    confirmed = [await _confirmed(sync, id) for id in sorted(gone & (wanted or gone))]
+    failures: list[Failure] = []
+    confirmed = [await _confirmed(sync, id, failures) for id in sorted(gone & (wanted or gone))]
     every = [*listing.items, *(item for item in confirmed if item)]
     items = [item for item in every if not wanted or item.payload.id in wanted]
-    ours = await keep_products(sync, items, listing)
+    ours = await keep_products(sync, items, listing, failures)
     return [item.payload for item in items if item.payload.id in ours]
 
 
@@ -67,16 +70,20 @@ async def _known(session: ReadSession) -> dict[int, bool]:
     return {id: deleted_at is None for id, deleted_at in await fetch(session, query)}
 
 
-async def _confirmed(sync: SyncContext, product_id: int) -> Item[ProductPayload] | None:
+async def _confirmed(
+    sync: SyncContext, product_id: int, failures: list[Failure]
+) -> Item[ProductPayload] | None:
     """A product that left the list; marked as deleted if TestIO has none of that id."""
+    began = datetime.now(UTC)
     try:
         fetched = await sync.client.product(product_id)
     except ApiNotFound:
-        await delete_product(sync, product_id)
+        await delete_product(sync, product_id, began)
     except ApiError as error:
         failure = Failure(
             Subject.PRODUCT, f"Product {product_id}", error.message, item_id=product_id
         )
+        failures.append(failure)
         await sync.failed(Kind.PRODUCTS, error, failure.line, [failure])
     else:
         return Item(fetched.payload, fetched.raw)

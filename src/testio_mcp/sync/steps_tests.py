@@ -31,7 +31,7 @@ from testio_mcp.sync.problems import (
 )
 from testio_mcp.sync.store import stamp
 from testio_mcp.sync.store_tests import store_test, store_tests
-from testio_mcp.sync.stretches import remember_stretches, stretches, unexplained
+from testio_mcp.sync.stretches import is_from_before, remember_stretches, stretches, unexplained
 from testio_mcp.tables import Problem, Stamp, Test
 
 logger = logging.getLogger(__name__)
@@ -124,9 +124,13 @@ class _Tests:
             return False
         if read_before.at < self._began - FULL_INTERVAL or not self._covers(read_before):
             return False
-        listed = col(Problem.positions).is_not(None)
+        # One without an id can be anywhere in the list.
+        lost = (col(Problem.kind) == Subject.TEST) & col(Problem.item_id).is_(None)
+        somewhere = col(Problem.positions).is_not(None) | lost
         ours = col(Problem.product_id) == self._product.id
-        return not await open_problems(session, self._sync.customer_id, listed, ours)
+        problems = await open_problems(session, self._sync.customer_id, somewhere, ours)
+        since = self._since
+        return all(since is not None and is_from_before(problem, since) for problem in problems)
 
     def _covers(self, read: Stamp) -> bool:
         """Whether that reading went as far back as this one is asked to."""
@@ -142,10 +146,18 @@ class _Tests:
                 [] if self._listed.has_ended else await pages_of(session, self._product.id, absent)
             )
             self._mapped = await mapped_tests(session, self._product.id)
+            unread = await self._unread_before(session)
         await self._listed.read_pages(pages)
         seen = self._listed.ids
-        absent |= dict.fromkeys(self._mapped - absent.keys())
+        absent |= dict.fromkeys((self._mapped | unread) - absent.keys())
         return {id: end_at for id, end_at in absent.items() if id not in seen}
+
+    async def _unread_before(self, session: ReadSession) -> set[int]:
+        """Tests that made no sense when they were last met; the news may not reach them."""
+        about_one = (col(Problem.kind) == Subject.TEST) & col(Problem.item_id).is_not(None)
+        ours = col(Problem.product_id) == self._product.id
+        problems = await open_problems(session, self._sync.customer_id, about_one, ours)
+        return {problem.item_id for problem in problems if problem.item_id is not None}
 
     async def _absent(self, session: ReadSession) -> dict[int, datetime | None]:
         end_at = col(Test.end_at)
@@ -224,6 +236,7 @@ class _Tests:
                 listed.rows,
                 found,
                 is_complete=listed.is_complete,
+                since=self._since if listed.has_reached_past else None,
             )
             await keep_candidates(session, sync.customer_id, events, candidates)
             await self._stamp(session, read_before, failures)

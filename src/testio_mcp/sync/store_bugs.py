@@ -60,7 +60,9 @@ async def store_bug(sync: SyncContext, fetched: Fetched[BugPayload]) -> None:
     item = Item(fetched.payload, fetched.raw)
     test_ids = {fetched.payload.test.id}
     async with sync.database.write() as session:
-        kept = await _keep_bugs(session, sync, test_ids, [item], fetched.began, "single")
+        later = await read_later(session, sync.customer_id, Unit.BUGS, test_ids, fetched.began)
+        read = test_ids - later
+        kept = await _keep_bugs(session, sync, read, [item], fetched.began, "single")
         await close(session, sync.customer_id, Subject.BUG, items=[fetched.payload.id])
         await remember(session, sync.customer_id, kept.failures)
     sync.note(Kind.BUGS, kept.failures)

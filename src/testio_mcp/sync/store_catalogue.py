@@ -38,9 +38,12 @@ type Sectioned[P] = Sequence[tuple[int | None, Listing[P]]]
 
 
 async def keep_products(
-    sync: SyncContext, items: Sequence[Item[ProductPayload]], listing: Listing[ProductPayload]
+    sync: SyncContext,
+    items: Sequence[Item[ProductPayload]],
+    listing: Listing[ProductPayload],
+    unread: Sequence[Failure],
 ) -> set[int]:
-    """Store these items of the list of products.
+    """Store these items of the list of products; those that it lacks and that are `unread` stay.
 
     Returns the ids that are ours: another customer's product stays as it is.
     """
@@ -48,11 +51,13 @@ async def keep_products(
     failures = unreadable(Kind.PRODUCTS, listing.unreadable)
     async with sync.database.write() as session:
         await insert_missing(session, Customer, [{"id": sync.customer_id, "host": sync.host}])
-        kept = await keep(session, sync, Kind.PRODUCTS, Product, found)
-        failures += kept.failures
-        await close(session, sync.customer_id, Subject.PRODUCT, but=failures)
-        await remember(session, sync.customer_id, failures)
-        await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], listing.began)
+        if not await read_later(session, sync.customer_id, Unit.PRODUCTS, [0], listing.began):
+            kept = await keep(session, sync, Kind.PRODUCTS, Product, found)
+            failures += kept.failures
+            still = [*failures, *unread]
+            await close(session, sync.customer_id, Subject.PRODUCT, but=still)
+            await remember(session, sync.customer_id, failures)
+            await stamp(session, sync.customer_id, Unit.PRODUCTS, [0], listing.began)
         ids = [item.payload.id for item in items]
         ours = await existing_ids(session, Product, ids, sync.customer_id)
     sync.note(Kind.PRODUCTS, failures)

@@ -83,12 +83,17 @@ async def remember_stretches(
     found: Sequence[Stretch],
     *,
     is_complete: bool,
+    since: datetime | None,
 ) -> list[str]:
-    """Open, count and end problems as the list says; the ids of those about single tests."""
+    """Open, count and end problems as the list says; the ids of those about single tests.
+
+    `since` is where the list was left, None where it was read to its end.
+    """
     ours = col(Problem.product_id) == product_id
     listed = col(Problem.positions).is_not(None)
     known = await open_problems(session, customer_id, ours, listed)
-    matches, over = _matched(known, found, _places(rows), len(rows) + 1 if is_complete else None)
+    last = len(rows) + 1 if is_complete else None
+    matches, over = _matched(known, found, _places(rows), last, since)
     await end(session, over)
     events = [
         {
@@ -106,19 +111,24 @@ async def remember_stretches(
 
 
 def _matched(
-    known: Sequence[Problem], found: Sequence[Stretch], places: dict[int, int], end: int | None
+    known: Sequence[Problem],
+    found: Sequence[Stretch],
+    places: dict[int, int],
+    end: int | None,
+    since: datetime | None,
 ) -> tuple[dict[int, Problem], list[str]]:
     """The problem of each stretch by its first position, and the problems that are over.
 
     `end` is the position after the last row, None when some of the list was not read: then only
-    a problem whose both neighbours were seen can be over.
+    a problem whose both neighbours were seen can be over. With `since`, so it is with older rows.
     """
     matches: dict[int, Problem] = {}
     over: list[str] = []
     for problem in sorted(known, key=_first_position):
         low = _place(places, problem.boundaries.get("before"), beyond=0)
-        high = _place(places, problem.boundaries.get("after"), beyond=end)
-        if end is not None and (low is None or high is None or low >= high):
+        high = _place(places, problem.boundaries.get("after"), beyond=None if since else end)
+        was_read = end is not None and (since is None or _is_within(problem, since))
+        if was_read and (low is None or high is None or low >= high):
             low, high = 0, end
         if low is None or high is None:
             continue
@@ -129,6 +139,17 @@ def _matched(
         elif not any(s.subject is Subject.TESTS for s in inside):
             over.append(problem.event_id)
     return matches, over
+
+
+def _is_within(problem: Problem, since: datetime) -> bool:
+    after = problem.boundaries.get("after")
+    return bool(after and after["end_at"] and datetime.fromisoformat(after["end_at"]) >= since)
+
+
+def is_from_before(problem: Problem, since: datetime) -> bool:
+    """Whether the rows that it is about ended before."""
+    before = problem.boundaries.get("before")
+    return bool(before and before["end_at"] and datetime.fromisoformat(before["end_at"]) < since)
 
 
 def _first_position(problem: Problem) -> int:
