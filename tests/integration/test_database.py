@@ -260,3 +260,19 @@ async def test_the_log_is_emptied_although_somebody_reads_at_any_moment(database
     finally:
         stop.set()
         reader.join()
+
+
+async def test_a_short_log_starts_again_as_soon_as_it_is_in_the_file(
+    database, save, path, monkeypatch
+):
+    monkeypatch.setattr("testio_mcp.database.engine.LOG_PAGES", 1)
+    log = path.with_name("cache.db-wal")
+    async with database.short_log():
+        await save(ProductFactory(id=1))
+        size = log.stat().st_size
+        for id in range(2, 12):
+            await save(ProductFactory(id=id))
+        assert log.stat().st_size == size
+    for id in range(12, 22):
+        await save(ProductFactory(id=id))
+    assert log.stat().st_size > size

@@ -28,6 +28,8 @@ Fence = Callable[[ORMExecuteState], None]
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 5
 CHECKPOINT_SECONDS = 0.5
+# Some 16 MB.
+LOG_PAGES = 2000
 # Where a session keeps the path of its file.
 PATH = "path"
 # What SQLite says of a file that only a new one replaces.
@@ -90,6 +92,18 @@ class Database:
             f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
         )
 
+    @asynccontextmanager
+    async def short_log(self) -> AsyncIterator[None]:
+        """Let every write move the log into the file as it grows.
+
+        Only the holder of the sync lock may call it.
+        """
+        await self._run(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        try:
+            yield
+        finally:
+            await self._run("PRAGMA wal_autocheckpoint = 0")
+
     async def analyze(self) -> None:
         """Let SQLite see how the rows are spread, or it takes one index for as good as another."""
         await self._run("PRAGMA analysis_limit = 400", "ANALYZE")
@@ -126,10 +140,10 @@ class Database:
             )
 
 
-async def fetch(session: ReadSession, query: Query) -> list[Record]:
+async def fetch(session: ReadSession, query: Query, **parameters: Any) -> list[Record]:
     """All rows of a query over columns."""
     # SQLModel types its own `select`, which knows a few columns only.
-    return list((await session.exec(cast(Any, query))).all())
+    return list((await session.exec(cast(Any, query), params=parameters or None)).all())
 
 
 class _Unbroken(AsyncSession):
@@ -195,7 +209,8 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
         for pragma in (
             "synchronous = NORMAL",
             "foreign_keys = ON",
-            "cache_size = -32000",
+            # KB of each connection; the operating system keeps the file in memory too.
+            f"cache_size = {-8_000 if query_only else -32_000}",
             "temp_store = MEMORY",
             "journal_size_limit = 67108864",
             "wal_autocheckpoint = 0",

@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 # How often other processes get to see how far a run is.
 RECORD_SECONDS = 1.0
 RUNS_KEPT = 200
-# A write-ahead log longer than this is moved into the file while the sync goes on.
-LOG_BYTES = 16_000_000
+# A log that others' reads have kept from the file is emptied by force when it is longer.
+LOG_BYTES = 24_000_000
 
 # Only a person can mend these; everything else may pass by itself.
 _REFUSALS = (ApiUnauthorized, ConfigurationError)
@@ -116,7 +116,8 @@ class Syncer:
         self.current = running = Running(run_id, tally)
         on_begun()
         try:
-            await self._recorded(run_id, options, tally)
+            async with self.database.short_log():
+                await self._recorded(run_id, options, tally)
         finally:
             self.current = None
             running.done.set()
