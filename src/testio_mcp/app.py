@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[None], anyio.CancelScope] = {}
+        self._context = copy_context()
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         scope = anyio.CancelScope()
@@ -74,7 +76,8 @@ class Background:
             with scope:
                 await work()
 
-        task = asyncio.create_task(cancellable())
+        # In its caller's context it would keep alive what the call was given.
+        task = asyncio.create_task(cancellable(), context=self._context.copy())
         self._tasks[task] = scope
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, NewType, cast
 
 import anyio
+import anyio.lowlevel
 from pydantic_core import to_json
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Row, Select, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -150,10 +152,12 @@ class _Unbroken(AsyncSession):
     """Finishes a statement that has begun, so that a cancelled call leaves no open transaction."""
 
     async def exec(self, *args: Any, **kwargs: Any) -> Any:
+        await anyio.lowlevel.checkpoint_if_cancelled()
         with anyio.CancelScope(shield=True), _translated(self.info[PATH]):
             return await super().exec(*args, **kwargs)
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
+        await anyio.lowlevel.checkpoint_if_cancelled()
         with anyio.CancelScope(shield=True), _translated(self.info[PATH]):
             return await super().get(*args, **kwargs)
 
@@ -244,6 +248,10 @@ def _translated(path: Path) -> Iterator[None]:
         if getattr(error.orig, "sqlite_errorname", None) in DAMAGE:
             mark_damaged(path)
         raise DatabaseError(*explain(error.orig)) from error
+    except PoolTimeout as error:
+        raise DatabaseError(
+            "Too much is asked of the cache at once.", hint="Try again in a moment."
+        ) from error
 
 
 def explain(error: BaseException | None) -> tuple[str]:

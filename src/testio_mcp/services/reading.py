@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # What TestIO can be asked for by its id alone.
 FINDABLE = frozenset({"product", "test", "bug"})
+# What is read again may name things that were never read; they are read in a second round.
+ROUNDS = 2
 
 
 class Answer(Protocol):
@@ -35,18 +37,37 @@ def read_through[S: Reads, **P, A: Answer](question: Question[S, P, A]) -> Quest
 
     @functools.wraps(question)
     async def answered(self: S, /, *args: P.args, **kwargs: P.kwargs) -> A:
-        try:
-            answer = await question(self, *args, **kwargs)
-        except NotFound as error:
-            await _look_up(self._freshness, error)
-            answer = await question(self, *args, **kwargs)
-        if answer.freshness.state in (State.FRESH, State.OFFLINE):
-            self._freshness.served()
-            return answer
-        renewed = await self._freshness.renew()
-        return await question(self, *args, **kwargs) if renewed else answer
+        ask = functools.partial(question, self, *args, **kwargs)
+        freshness = self._freshness
+        answer = await _answer(ask, freshness)
+        if _is_current(answer):
+            freshness.served()
+        for _ in range(ROUNDS):
+            if _is_current(answer) or not await freshness.renew():
+                break
+            answer = await _answer(ask, freshness)
+        return answer
 
     return answered
+
+
+def _is_current(answer: Answer) -> bool:
+    return answer.freshness.state in (State.FRESH, State.OFFLINE)
+
+
+async def _answer[A: Answer](
+    ask: Callable[[], Coroutine[Any, Any, A]], freshness: FreshnessReader
+) -> A:
+    """The answer, once all that it is about has been looked up; each kind of thing once."""
+    looked_up: set[str] = set()
+    while True:
+        try:
+            return await ask()
+        except NotFound as error:
+            if error.kind in looked_up:
+                raise
+            await _look_up(freshness, error)
+            looked_up.add(error.kind)
 
 
 async def _look_up(freshness: FreshnessReader, error: NotFound) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from testio_mcp.api.client import TestIOClient
 
 # Fetched but not yet stored answers are kept few, so that memory stays flat.
-UNITS_IN_FLIGHT = 20
-PRODUCTS_IN_FLIGHT = 20
+UNITS_IN_FLIGHT = 12
+PRODUCTS_IN_FLIGHT = 12
 # What a problem with one of them is about.
 SUBJECTS = {
     Kind.PRODUCTS: Subject.PRODUCT,
@@ -63,16 +63,28 @@ class SyncContext:
             self.tally.incomplete.append(failure.line)
 
     async def failed(
-        self, kind: Kind, error: ApiError, line: str, failures: Sequence[Failure]
+        self,
+        kind: Kind,
+        error: ApiError,
+        line: str,
+        failures: Sequence[Failure],
+        *,
+        is_stamped: bool = False,
     ) -> None:
-        """Remember that a unit could not be read; a refused token ends the run instead."""
-        if isinstance(error, ApiUnauthorized) or not self.is_run:
+        """Remember that a unit could not be read; a refused token ends the run instead.
+
+        Whoever reads for an answer gets the error. A problem tells later answers only where what
+        this is a part of `is_stamped` as read.
+        """
+        if isinstance(error, ApiUnauthorized) or not (self.is_run or is_stamped):
             raise error
         self.last_error = error
         self.tally.add(kind, Outcome.FAILED)
         self.tally.incomplete.append(line)
         async with self.database.write() as session:
             await remember(session, self.customer_id, failures)
+        if not self.is_run:
+            raise error
 
 
 def unreadable(

@@ -6,24 +6,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import func, or_, select
 from sqlmodel import col
 
-from testio_mcp.database.engine import Query, ReadSession, Record, fetch
+from testio_mcp.database.engine import ReadSession, Record, fetch
 from testio_mcp.domain.freshness import Basis, State, Unit
-from testio_mcp.domain.problems import Subject, missing
+from testio_mcp.domain.problems import missing
 from testio_mcp.domain.syncs import RunStatus, Tally
-from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiNotFound, NotFound, TestIOMcpError
+from testio_mcp.sync.ages import concerns, has_problems, test_ages
 from testio_mcp.sync.pages import PER_PAGE
-from testio_mcp.sync.rules import REVIEW_TTL, Rules, settled
+from testio_mcp.sync.rules import REVIEW_TTL, Rules
 from testio_mcp.sync.stale import MOST_REQUESTS, Stale, overview, stale_units
 from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
-from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, SyncRun, Test
+from testio_mcp.tables import Problem, Product, Stamp, SyncRun
 from testio_mcp.views.base import Freshness
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 # What was never read may be waited for so long, in seconds; clients cut calls off later.
 LONGEST_WAIT = 18.0
 PROGRESS_SECONDS = 0.5
+# How often to look again when a refresh ended during the look.
+LOOKS = 3
 NOTHING_READ = "testio-mcp is offline, and nothing was read before."
 
 # Products through, products in all, and a sentence.
@@ -66,6 +67,8 @@ class _Ages:
     review: list[datetime] = field(default_factory=list)
     settled: list[datetime] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    # What was not asked for on purpose.
+    omitted: list[str] = field(default_factory=list)
 
     @property
     def as_of(self) -> datetime | None:
@@ -97,8 +100,13 @@ class FreshnessReader:
         self._bases: list[Basis] = []
         # About how many requests would have brought what the answers rest on.
         self._requests = 0
+        # When the call began to wait, by the clock of the event loop.
+        self._began: float | None = None
+        # How many refreshes had ended when the answer was read.
+        self._landed = refresher.landed if refresher else 0
         # Why what was to be read again was not.
         self._reason: str | None = None
+        self._failure: TestIOMcpError | None = None
 
     async def of(self, basis: Basis, now: datetime) -> Freshness:
         """How current an answer on this basis is.
@@ -110,7 +118,7 @@ class FreshnessReader:
         products = await self._products(basis)
         await self._lists(basis, products, ages)
         await self._tests(basis, ages, now)
-        incomplete = ages.missing + await self._problems(basis, products)
+        incomplete = ages.missing + ages.omitted + await self._problems(basis, products)
         state, reason = await self._state(ages, now)
         return Freshness(as_of=ages.as_of, state=state, reason=reason, incomplete=incomplete)
 
@@ -141,42 +149,44 @@ class FreshnessReader:
         transaction afterwards.
         """
         refresher, bases = self._refresher, self._bases
-        if refresher is None or self._condition.blocked:
+        if refresher is None or self._condition.blocked or self._reason:
             return False
-        stale = await self._stale(bases)
+        stale = await self._still_stale(refresher, bases)
         flights = refresher.begin(stale)
-        seconds = LONGEST_WAIT if stale.was_never_read else self._rules.budget
-        with anyio.move_on_after(seconds) as waited:
-            while stale.was_never_read and not stale.is_little:
+        with anyio.CancelScope(deadline=self._until(stale)) as waited:
+            while stale.was_never_read and not _are_over(flights):
                 await self._tell(refresher.tally)
                 await _wait(flights, PROGRESS_SECONDS)
-                stale = await self._stale(bases)
+                if not stale.is_little:
+                    stale = await self._stale(bases)
+                    waited.deadline = self._until(stale)
             await _wait(flights)
-        errors = [str(flight.error) for flight in flights if flight.error]
-        if waited.cancelled_caught:
-            errors.append(
-                f"TestIO has not answered within {seconds:.0f} s; it is still being read."
-            )
-        self._reason = errors[0] if errors else None
+        self._failure = next((flight.error for flight in flights if flight.error), None)
+        self._reason = str(self._failure) if self._failure else None
+        if waited.cancelled_caught and not self._failure:
+            seconds = LONGEST_WAIT if stale.was_never_read else self._rules.budget
+            self._reason = f"TestIO has not answered within {seconds:g} s; it is still being read."
         self._bases = []
-        return bool(flights)
+        landed, self._landed = self._landed, refresher.landed
+        return bool(flights) or landed != self._landed
 
     def may_look_up(self, ids: Sequence[int]) -> bool:
         """Whether there is anybody who asks TestIO, and not for too much."""
-        return self._refresher is not None and len(ids) <= MOST_REQUESTS
+        asks = self._refresher is not None or self._condition.blocked is not None
+        return asks and len(ids) <= MOST_REQUESTS
 
     async def look_up(self, kind: str, ids: Sequence[int]) -> str | None:
         """Ask TestIO for what the cache has never seen; returns what kept it from that, if any.
 
         Raises NotFound for what TestIO does not know either.
         """
-        if self._refresher is None:
-            return None
         if self._condition.blocked:
             return str(self._condition.blocked)
-        await self._session.rollback()
+        if self._refresher is None:
+            return None
+        await self._let_go()
         flights = {id: self._refresher.look_up(kind, id) for id in ids}
-        with anyio.move_on_after(LONGEST_WAIT) as waited:
+        with anyio.CancelScope(deadline=self._start() + LONGEST_WAIT) as waited:
             await _wait(list(flights.values()))
         self._bases = []
         if waited.cancelled_caught:
@@ -187,15 +197,43 @@ class FreshnessReader:
             raise NotFound(kind, *unknown)
         return str(next(iter(errors.values()))) if errors else None
 
-    async def _stale(self, bases: Sequence[Basis]) -> Stale:
-        stale = await stale_units(self._session, bases, self._rules, datetime.now(UTC))
-        # No transaction stays open while the network is awaited.
-        await self._session.rollback()
+    def _start(self) -> float:
+        self._began = anyio.current_time() if self._began is None else self._began
+        return self._began
+
+    def _until(self, stale: Stale) -> float:
+        """No call waits longer in all, whatever it waits for."""
+        return self._start() + (LONGEST_WAIT if stale.was_never_read else self._rules.budget)
+
+    async def _still_stale(self, refresher: Refresher, bases: Sequence[Basis]) -> Stale:
+        """What is stale and not just being stored by somebody else's refresh."""
+        for _ in range(LOOKS):
+            landed = refresher.landed
+            stale = await self._stale(bases)
+            if landed == refresher.landed:
+                break
         return stale
+
+    async def _stale(self, bases: Sequence[Basis]) -> Stale:
+        # The transaction of the answer would still see what was there before.
+        await self._let_go()
+        stale = await stale_units(self._session, bases, self._rules, datetime.now(UTC))
+        await self._let_go()
+        return stale
+
+    async def _let_go(self) -> None:
+        """End the transaction: no connection is held while the network is awaited."""
+        # One that is cancelled meanwhile would have to be thrown away with its connection.
+        with anyio.CancelScope(shield=True):
+            await self._session.rollback()
 
     async def _tell(self, tally: Tally | None) -> None:
         if tally:
             await self._on_progress(tally.products_done, max(tally.products, 1), tally.words)
+            return
+        loading = await self._loading()
+        await self._let_go()
+        await self._on_progress(0, 1, loading or "TestIO is being asked.")
 
     async def _products(self, basis: Basis) -> dict[int, str]:
         query = select(col(Product.id), col(Product.name))
@@ -220,8 +258,8 @@ class FreshnessReader:
     async def _tests(self, basis: Basis, ages: _Ages, now: datetime) -> None:
         if basis.test_ids == ():
             return
-        (row,) = await fetch(self._session, _test_ages(basis, now - self._rules.review))
-        self._requests += ceil(row.tests / PER_PAGE)
+        row = await test_ages(self._session, basis, now - self._rules.review)
+        self._requests += ceil(row.tests / PER_PAGE) if basis.tests else 0
         self._requests += ceil(row.tests / TESTS_PER_BUG_CALL) if basis.bugs else 0
         if basis.tests:
             ages.live += _present(row.live)
@@ -237,10 +275,12 @@ class FreshnessReader:
 
     async def _problems(self, basis: Basis, products: dict[int, str]) -> list[str]:
         """What an answer on this basis may lack because it could not be read, in sentences."""
+        if not await has_problems(self._session):
+            return []
         of = col(Problem.product_id)
         query = (
             select(of, col(Problem.kind), func.count().label("number"))
-            .where(_concerns(basis))
+            .where(concerns(basis))
             .where(or_(of.in_(products), of.is_(None)))
             .group_by(of, col(Problem.kind))
             .order_by(of, col(Problem.kind))
@@ -263,68 +303,30 @@ class FreshnessReader:
         return "It has not been read again since."
 
     async def _why_empty(self) -> str:
-        run = await self._running()
-        if run:
-            tests, bugs = (sum(run.counts.get(kind, {}).values()) for kind in ("tests", "bugs"))
-            return f"The first sync is running: {tests:,} tests and {bugs:,} bugs so far."
-        if self._condition.failure:
-            raise self._condition.failure
-        return "The first sync has not run yet."
+        loading = await self._loading()
+        if loading:
+            return loading
+        if self._condition.blocked:
+            raise self._condition.blocked
+        if self._failure:
+            raise TestIOMcpError(
+                f"This was never read from TestIO. {self._failure.message}",
+                hint=self._failure.hint,
+            )
+        error = self._condition.last_error
+        # Whoever can ask TestIO again does so before giving up.
+        if error and self._refresher is None:
+            raise error
+        return self._reason or (str(error) if error else "The first sync has not run yet.")
 
-    async def _running(self) -> SyncRun | None:
+    async def _loading(self) -> str | None:
         query = select(SyncRun).where(col(SyncRun.status) == RunStatus.RUNNING)
         rows = await fetch(self._session, query.order_by(col(SyncRun.id).desc()).limit(1))
-        return rows[0][0] if rows else None
-
-
-def _test_ages(basis: Basis, review_ends_before: datetime) -> Query:
-    read, bugs = aliased(Stamp), aliased(Stamp)
-    is_settled = func.coalesce(settled(review_ends_before, Test, read, bugs), False)
-    final = col(Test.status).in_(FINAL)
-
-    def oldest(kind: Any, of: ColumnElement[bool]) -> ColumnElement[Any]:
-        return func.min(case((of & ~is_settled, kind.at)))
-
-    columns = [
-        oldest(read, ~final).label("live"),
-        oldest(read, final).label("review"),
-        func.max(read.at).label("newest"),
-        func.count(col(Test.id)).label("tests"),
-    ]
-    if basis.bugs:
-        columns += [
-            oldest(bugs, ~final).label("live_bugs"),
-            oldest(bugs, final).label("review_bugs"),
-            func.max(bugs.at).label("newest_bugs"),
-            func.count().filter(col(bugs.at).is_(None), col(Test.id).is_not(None)).label("unread"),
-        ]
-    query: Query = (
-        select(*columns)
-        .select_from(Test)
-        .join(read, and_(col(read.id) == col(Test.id), col(read.kind) == Unit.TEST), isouter=True)
-        .join(bugs, and_(col(bugs.id) == col(Test.id), col(bugs.kind) == Unit.BUGS), isouter=True)
-    )
-    if basis.product_ids:
-        query = query.where(col(Test.product_id).in_(basis.product_ids))
-    if basis.test_ids is not None:
-        query = query.where(col(Test.id).in_(basis.test_ids))
-    return query
-
-
-def _concerns(basis: Basis) -> ColumnElement[bool]:
-    subjects = [Subject.PRODUCT] if basis.of_all_products else []
-    subjects += [Subject.TEST, Subject.TESTS] if basis.lists else []
-    subjects += [Subject.FEATURE, Subject.USER_STORY, Subject.FEATURES] if basis.features else []
-    subjects += [Subject.REJECT_REASONS] if basis.bugs else []
-    concerns = col(Problem.kind).in_(subjects)
-    if not basis.bugs:
-        return concerns
-    of_bugs = col(Problem.kind).in_((Subject.BUG, Subject.BUGS))
-    if basis.test_ids is None:
-        return concerns | of_bugs
-    of_tests = col(ProblemTest.test_id).in_(basis.test_ids)
-    events = select(col(ProblemTest.event_id)).where(of_tests)
-    return concerns | (of_bugs & col(Problem.event_id).in_(events))
+        if not rows:
+            return None
+        counts = rows[0][0].counts
+        tests, bugs = (sum(counts.get(kind, {}).values()) for kind in ("tests", "bugs"))
+        return f"The first sync is running: {tests:,} tests and {bugs:,} bugs so far."
 
 
 def _add_lists(
@@ -337,7 +339,7 @@ def _add_lists(
             continue
         ages.live.append(found.at)
         if found.since:
-            ages.missing.append(
+            ages.omitted.append(
                 f"Of product {name} ({id}), tests that ended before {found.since:%Y-%m-%d} "
                 "were not asked for."
             )
@@ -355,4 +357,10 @@ async def _wait(flights: Sequence[Flight], seconds: float | None = None) -> None
     """For all of them, at most so long."""
     with anyio.move_on_after(seconds):
         for flight in flights:
-            await flight.done.wait()
+            # Waiting for what has ended would still be cancelled after the deadline.
+            if not flight.done.is_set():
+                await flight.done.wait()
+
+
+def _are_over(flights: Sequence[Flight]) -> bool:
+    return all(flight.done.is_set() for flight in flights)

@@ -14,6 +14,7 @@ from testio_mcp.errors import (
     ApiNotFound,
     ApiUnauthorized,
     ConfigurationError,
+    SyncInProgress,
     TestIOMcpError,
     leading,
 )
@@ -35,6 +36,9 @@ type Key = tuple[str, int]
 type Work = Callable[[SyncContext, set[Key]], Awaitable[None]]
 
 SYNC: Key = ("sync", 0)
+PRODUCTS: Key = ("products", 0)
+# How often to see whether the sync of another process has ended.
+LOOK_SECONDS = 0.5
 
 
 @dataclass
@@ -63,6 +67,9 @@ class Refresher:
         self._options = options
         # Each is dropped when it ends, so that there are no more than are under way.
         self._flights: dict[Key, Flight] = {}
+        self._verifying = anyio.Lock()
+        # How many flights have ended.
+        self.landed = 0
         # About how many requests answers from the cache have made unnecessary.
         self.requests_saved = 0
 
@@ -79,7 +86,7 @@ class Refresher:
         """Start to read what is stale, or join whoever does."""
         if not stale.is_little:
             return self._join([SYNC], self._sync)
-        flights = self._join([("products", 0)], self._read) if stale.products else []
+        flights = self._join([PRODUCTS], self._read) if stale.products else []
         for product_id in stale.lists | stale.tests.keys():
             flights += self._read_tests(product_id, stale)
         for product_id in stale.features:
@@ -124,7 +131,17 @@ class Refresher:
         if self._syncer.current:
             await self._syncer.current.done.wait()
         else:
-            await self._syncer.run(self._options(), Trigger.BACKGROUND)
+            try:
+                await self._syncer.run(self._options(), Trigger.BACKGROUND)
+            except SyncInProgress:
+                await self._end_of_other_sync()
+
+    async def _end_of_other_sync(self) -> None:
+        """Another process reads what was asked for."""
+        holder = self._syncer.lock.holder()
+        while holder:
+            await anyio.sleep(LOOK_SECONDS)
+            holder = self._syncer.lock.holder()
 
     def _join(self, keys: Collection[Key], work: Work) -> list[Flight]:
         """The flights of these keys; those that have none get one together."""
@@ -137,25 +154,39 @@ class Refresher:
             self._spawn(lambda: self._fly(flight, left, work))
         return list(flights.values())
 
-    async def _fly(self, flight: Flight, keys: set[Key], work: Work) -> None:
+    async def _fly(self, flight: Flight, begun: set[Key], work: Work) -> None:
+        keys = begun
         try:
             sync = self._new_context(self._options(), Tally())
             sync.client, sync.is_run = sync.client.user_facing(), False
-            if keys != {SYNC} and not self._condition.is_verified:
-                # 404 proves nothing to a token that may be another customer's.
-                await refresh_products(sync)
-                self._condition.is_verified = True
+            if keys != {SYNC} and await self._verify(sync):
+                keys = keys - {PRODUCTS}
             await work(sync, keys)
         except BaseExceptionGroup as group:
             self._note(flight, leading(group))
         except TestIOMcpError as error:
             self._note(flight, error)
         else:
-            self._condition.last_error = None
+            # A sync notes itself what kept it from reading something.
+            if begun != {SYNC}:
+                self._condition.last_error = None
         finally:
-            for key in keys:
+            for key in begun:
                 del self._flights[key]
+            self.landed += 1
             flight.done.set()
+
+    async def _verify(self, sync: SyncContext) -> bool:
+        """Whether the products were read because the token may be another customer's.
+
+        To such a one 404 proves nothing.
+        """
+        async with self._verifying:
+            if self._condition.is_verified:
+                return False
+            await refresh_products(sync)
+            self._condition.is_verified = True
+        return True
 
     def _note(self, flight: Flight, error: BaseException) -> None:
         if not isinstance(error, TestIOMcpError):

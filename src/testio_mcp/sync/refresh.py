@@ -10,10 +10,12 @@ from testio_mcp.api.answers import Listing
 from testio_mcp.api.payloads import TestPayload
 from testio_mcp.database.engine import fetch
 from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.syncs import Kind
 from testio_mcp.errors import ApiNotFound
-from testio_mcp.sync.context import SyncContext
+from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.deletions import delete_test
 from testio_mcp.sync.pages import PER_PAGE, Hole, TestList, Worth
+from testio_mcp.sync.problems import open_problems
 from testio_mcp.sync.steps_bugs import sync_bugs_of
 from testio_mcp.sync.steps_catalogue import sync_features, sync_products
 from testio_mcp.sync.steps_tests import QUIET_PAGES, pages_of
@@ -21,7 +23,7 @@ from testio_mcp.sync.store import stamp
 from testio_mcp.sync.store_bugs import store_bug
 from testio_mcp.sync.store_catalogue import keep_product, load_reasons
 from testio_mcp.sync.store_tests import store_test, store_tests
-from testio_mcp.tables import Product, Stamp, Test
+from testio_mcp.tables import Problem, Product, Stamp, Test
 
 
 async def refresh_products(sync: SyncContext) -> None:
@@ -105,14 +107,18 @@ async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
         return await sync.client.tests(product_id, page=page, per_page=per_page, attempts=attempts)
 
     async def keep(listing: Listing[TestPayload]) -> Worth:
-        written = await store_tests(sync, product_id, listing.items, listing.began)
-        return Worth.NEWS if written else Worth.NOTHING
+        return Worth.NEWS if await _store(sync, product_id, listing) else Worth.NOTHING
 
     began = datetime.now(UTC)
     listed = TestList(fetch_page, keep)
     await listed.read_news(QUIET_PAGES)
-    for row in listed.rows:
-        if isinstance(row, Hole) and not row.is_bad_row:
+    holes = [row for row in listed.rows if isinstance(row, Hole)]
+    async with sync.database.read() as session:
+        in_list = (col(Problem.product_id) == product_id, col(Problem.positions).is_not(None))
+        are_known = await open_problems(session, sync.customer_id, *in_list)
+    for row in holes:
+        # What is missing has to be said, and only a sync finds out where.
+        if not (row.is_bad_row and are_known):
             raise row.error
     async with sync.database.write() as session:
         whole = (col(Stamp.kind) == Unit.ALL_TESTS) & (col(Stamp.id) == product_id)
@@ -130,8 +136,13 @@ async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
 
 async def _refresh_page(sync: SyncContext, product_id: int, page: int) -> set[int]:
     listing = await sync.client.tests(product_id, page=page, per_page=PER_PAGE)
-    await store_tests(sync, product_id, listing.items, listing.began)
+    await _store(sync, product_id, listing)
     return {item.payload.id for item in listing.items}
+
+
+async def _store(sync: SyncContext, product_id: int, listing: Listing[TestPayload]) -> set[int]:
+    failures = unreadable(Kind.TESTS, listing.unreadable, product_id)
+    return await store_tests(sync, product_id, listing.items, listing.began, unreadable=failures)
 
 
 async def _refresh_test(sync: SyncContext, product_id: int, test_id: int) -> None:

@@ -1,7 +1,7 @@
 """From which age on things count as stale, and until when a test may change."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
@@ -24,7 +24,7 @@ class Rules:
     budget: float = 5.0
 
 
-def settled(review_ends_before: datetime, test: Any, read: Any, bugs: Any) -> ColumnElement[bool]:
+def settled(review_ends_before: Any, test: Any, read: Any, bugs: Any) -> ColumnElement[bool]:
     """Nothing about the test or its bugs can change, and both were read after that was so."""
     became_final = func.coalesce(test.status_changed_at, test.first_seen_at)
     return and_(

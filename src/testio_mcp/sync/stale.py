@@ -135,12 +135,14 @@ async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Re
     """By kind and product: units, the oldest and the newest stamp, how many are stale."""
     final, at = col(Test.status).in_(FINAL), col(Stamp.at)
     of_test = and_(col(Stamp.kind).in_((Unit.TEST, Unit.BUGS)), col(Test.id) == col(Stamp.id))
-    of_product = and_(col(Stamp.kind).in_(LISTED), col(Stamp.id) != 0)
+    of_product = and_(col(Stamp.kind).in_(LISTED), col(Product.id) == col(Stamp.id))
     limit = case((final, now - REVIEW_TTL), else_=now - rules.ttl)
     became_final = func.coalesce(col(Test.status_changed_at), col(Test.first_seen_at))
     ended = func.coalesce(col(Test.end_at), col(Test.first_seen_at))
     is_settled = and_(final, ended < now - rules.review, at >= became_final)
-    product_id = case((of_product, col(Stamp.id)), else_=col(Test.product_id))
+    # Of what a session may not see there is a stamp, but neither a test nor a product.
+    is_visible = or_(col(Stamp.id) == 0, col(Test.id).is_not(None), col(Product.id).is_not(None))
+    product_id = func.coalesce(col(Product.id), col(Test.product_id))
     # What is read once a day, or once, is never stale.
     ages = col(Stamp.kind).not_in((Unit.ALL_TESTS, Unit.REJECT_REASONS))
     stale = and_(ages, at < limit, ~func.coalesce(is_settled, False))
@@ -154,6 +156,8 @@ async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Re
             func.count().filter(stale).label("stale"),
         )
         .join(Test, of_test, isouter=True)
+        .join(Product, of_product, isouter=True)
+        .where(is_visible)
         .group_by(col(Stamp.kind), product_id)
     )
     return await fetch(session, query)

@@ -116,7 +116,7 @@ async def confirm_bug(sync: SyncContext, product_id: int, bug_id: int, test_id: 
     except ApiError as error:
         what = f"Bug {bug_id}"
         failure = Failure(Subject.BUG, what, error.message, product_id, bug_id, (test_id,))
-        await sync.failed(Kind.BUGS, error, failure.line, [failure])
+        await sync.failed(Kind.BUGS, error, failure.line, [failure], is_stamped=True)
     else:
         await store_bug(sync, fetched)
 

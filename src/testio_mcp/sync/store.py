@@ -86,17 +86,17 @@ async def keep(
     await upsert(session, model, [{**row, **owner} for raw, row in found if raw.id in written])
     news = [raws[id] for id in sorted(written)]
     await _keep_payloads(session, sync.customer_id, kind, news, form)
-    products = {row["id"]: row.get("product_id") for _, row in found}
-    return Kept(written, [_clash(kind, id, products[id]) for id in sorted(foreign)])
+    return Kept(written, [_clash(kind, row) for _, row in found if row["id"] in foreign])
 
 
-def _clash(kind: Kind, id: int, product_id: int | None) -> Failure:
+def _clash(kind: Kind, row: Row) -> Failure:
     return Failure(
         SUBJECTS[kind],
-        f"{kind.singular} {id}",
+        f"{kind.singular} {row['id']}",
         "another customer's row has its id.",
-        product_id,
-        id,
+        row.get("product_id"),
+        row["id"],
+        (row["test_id"],) if "test_id" in row else (),
         verb="stored",
     )
 
