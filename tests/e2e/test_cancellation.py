@@ -88,7 +88,9 @@ async def test_calls_cancelled_at_any_moment_leave_nothing_behind(
         await settled(reader)
         assert reader.refresher._flights == {}
         assert reader.checked_out == 0
-        assert len(asyncio.all_tasks()) <= tasks
+        # A task that was cancelled in its last step takes another one to end.
+        while len(asyncio.all_tasks()) > tasks:
+            await anyio.lowlevel.checkpoint()
         assert connections() <= READERS + 1
         assert thrown_away == []
         assert left_over() == []

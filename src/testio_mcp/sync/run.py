@@ -118,12 +118,13 @@ class Syncer:
         try:
             async with self.database.short_log():
                 await self._recorded(run_id, options, tally)
+            if tally.has_written:
+                await self.database.analyze()
+            await self.database.checkpoint()
         finally:
+            # Whoever is told that it is over may begin the next one at once.
             self.current = None
             running.done.set()
-        if tally.has_written:
-            await self.database.analyze()
-        await self.database.checkpoint()
         return run_id
 
     async def last_begun(self, options: SyncOptions) -> datetime | None:
