@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import itertools
 import os
-import re
 import sqlite3
 import statistics
 import subprocess
@@ -20,8 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from rich.console import Console
 from rich.table import Table
+from sync import sandbox
 
 INTERVAL_SECONDS = 15
 SAMPLE_SECONDS = 0.1
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5, help="calls a second to each server")
     parser.add_argument("--changes", type=int, default=500, help="bugs changed before each sync")
     options = parser.parse_args()
-    with _sandbox(options.scale) as url, tempfile.TemporaryDirectory() as home:
+    with sandbox(options.scale, 0) as url, tempfile.TemporaryDirectory() as home:
         bench = Bench(options, Path(home), url, Seen())
         asyncio.run(_measure(bench))
         _show(bench)
@@ -216,21 +216,6 @@ async def _sync(bench: Bench) -> int:
     bench.seen.texts += [text.decode() for text in await program.communicate()]
     assert program.returncode is not None
     return program.returncode
-
-
-@contextmanager
-def _sandbox(scale: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "testio_mcp", "sandbox", "--port", "0", "--scale", scale]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        said = process.stdout.readline()
-        found = re.search(r"=(http\S+)", said)
-        if found is None:
-            raise RuntimeError(f"the sandbox said {said!r}")
-        try:
-            yield found[1]
-        finally:
-            process.terminate()
 
 
 def _show(bench: Bench) -> None:

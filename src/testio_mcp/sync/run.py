@@ -19,6 +19,7 @@ from testio_mcp.errors import (
     ConfigurationError,
     DatabaseNewer,
     TestIOMcpError,
+    leading,
 )
 from testio_mcp.repositories.syncs import SyncRepository
 from testio_mcp.sync.context import SyncContext
@@ -94,7 +95,7 @@ class Syncer:
             try:
                 yield self._new_context(options, Tally())
             except BaseExceptionGroup as group:
-                raise _first(group) from group
+                raise leading(group) from group
             await self.database.checkpoint()
 
     @contextmanager
@@ -147,7 +148,7 @@ class Syncer:
                 self._condition.is_verified = True
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            error = _first(group)
+            error = leading(group)
             await self._end(run_id, tally, RunStatus.FAILED, error)
             raise error from group
         except anyio.get_cancelled_exc_class():
@@ -233,16 +234,3 @@ def _covers(done: dict[str, Any], wanted: SyncOptions) -> bool:
     if since is None:
         return every
     return every and wanted.since is not None and datetime.fromisoformat(since) <= wanted.since
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell people: an expected one rather than a bug."""
-    leaves: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            pending.extend(error.exceptions)
-        else:
-            leaves.append(error)
-    return next((error for error in leaves if isinstance(error, TestIOMcpError)), leaves[0])
