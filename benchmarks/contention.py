@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import itertools
 import os
+import re
 import sqlite3
 import statistics
 import subprocess
