@@ -50,6 +50,9 @@ server.run(show_banner=False)
 # Nothing is stale, whatever its age, and no sync runs that was not asked for.
 CALM = {"TESTIO_CACHE_TTL_SECONDS": "1e9", "TESTIO_REFRESH_INTERVAL_SECONDS": "0"}
 
+# So that the sync takes long enough to be asked beside.
+LATENCY_MS = 100
+
 type Times = dict[str, list[float]]
 type Statements = list[tuple[str, Any]]
 
@@ -58,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, sandbox("medium", 0) as url:
+    with tempfile.TemporaryDirectory() as home, sandbox("medium", LATENCY_MS) as url:
         environment = {
             **os.environ,
             **CALM,
