@@ -329,3 +329,11 @@ async def test_with_an_open_problem_only_that_is_written(synced_path, app, world
     assert (await sync(app, product_ids=(GAME,))).state == "partial"
     assert contents(synced_path) == before
     assert written(synced_path) <= {*OF_EVERY_RUN, *OF_FAILURES}
+
+
+async def test_a_run_that_read_everything_in_the_end_names_no_error(app, world):
+    id = world.test_ids(GAME)[4]
+    await sync(app, product_ids=(GAME,))
+    world.poison_test(id, single_ok=True)
+    report = await sync(app, product_ids=(GAME,), force=True)
+    assert (report.state, report.incomplete, report.error) == ("ok", [], None)

@@ -155,7 +155,8 @@ class Syncer:
             await self._end(run_id, tally, RunStatus.CANCELLED)
             raise
         status = RunStatus.PARTIAL if tally.incomplete else RunStatus.OK
-        await self._end(run_id, tally, status, context.last_error)
+        # What was read in another way in the end is no error of the run.
+        await self._end(run_id, tally, status, context.last_error if tally.incomplete else None)
         await self._log_unknown_words()
 
     async def _log_unknown_words(self) -> None:
