@@ -45,12 +45,15 @@ class NotFound(TestIOMcpError):
     ) -> None:
         self.kind = kind
         self.ids = ids
-        named = f"{kind.capitalize()} {', '.join(map(str, ids))}"
+        many = len(ids) > 1
+        named = f"{kind.capitalize()}{'s' if many else ''} {', '.join(map(str, ids))}"
+        are = "are" if many else "is"
+        them = "them" if many else "it"
         # Features have no list of their own yet; a test names those it covers.
         finder = "get_test_summary" if kind == "feature" else f"list_{kind}s"
         hint = obstacle or f"Call {finder} to find the right id."
-        unknown = f"{named} is not known."
-        unasked = f"{named} is not in the local copy, and TestIO could not be asked for it."
+        unknown = f"{named} {are} not known."
+        unasked = f"{named} {are} not in the local copy, and TestIO could not be asked for {them}."
         super().__init__(
             unasked if obstacle else unknown, hint=f"{caveat} {hint}" if caveat else hint
         )

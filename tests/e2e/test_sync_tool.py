@@ -96,6 +96,8 @@ async def test_undocumented_words_are_seen_in_diagnostics(sync, client, sandbox)
     test = next(id for id in world.test_ids(GAME) if world.bug_ids(id))
     world.set_field("test", test, "status", "paused")
     world.set_field("bug", world.bug_ids(test)[0], "severity", "cosmic")
+    world.set_field("bug", world.bug_ids(test)[0], "mood", "sunny")
+    world.set_field("bug", world.bug_ids(test)[0], "language", {"no": "text"})
     await sync()
     answer = await client.call_tool("get_server_diagnostics")
     found = answer.structured_content["diagnostics"]["unknown_values"]
@@ -103,7 +105,13 @@ async def test_undocumented_words_are_seen_in_diagnostics(sync, client, sandbox)
         {"field": "test status", "value": "paused", "count": 1},
         {"field": "bug severity", "value": "cosmic", "count": 1},
     ]
-    assert "cosmic" in answer.content[0].text
+    diagnostics = answer.structured_content["diagnostics"]
+    assert diagnostics["unknown_fields"] == [{"field": "bugs.mood", "count": 1}]
+    assert diagnostics["unknown_forms"] == ["bugs.language"]
+    text = answer.content[0].text
+    assert "cosmic" in text
+    assert "undocumented fields: bugs.mood (1)" in text
+    assert "fields in an unknown form: bugs.language" in text
 
 
 async def test_a_cache_upgraded_meanwhile_says_to_restart(sync, client, path):

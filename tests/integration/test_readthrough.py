@@ -297,12 +297,18 @@ async def test_a_product_the_cache_has_never_seen_is_looked_up(
 
 async def test_of_several_unknown_ids_each_is_looked_up(reader, sandbox):
     news = [sandbox.world.add_test(GAME) for _ in range(3)]
-    with pytest.raises(NotFound, match="Test 1, 2 is not known"):
+    with pytest.raises(NotFound, match="Tests 1, 2 are not known"):
         await reader.bugs(1, news[0], 2, news[1])
     page = await reader.bugs(*news)
     assert page.freshness.state == State.FRESH
     product, test = sandbox.world.product_ids()[0], sandbox.world.add_test(BANK)
     assert (await reader.bugs(test, product_ids=(product,))).total == 0
+
+
+async def test_what_is_too_much_to_look_up_is_not_called_unknown(reader):
+    with pytest.raises(NotFound, match=r"not in the local copy.*name at most 10"):
+        await reader.bugs(*range(1, 12))
+    assert reader.asked == []
 
 
 async def test_what_testio_does_not_know_either_is_not_found(reader, sandbox):

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,6 +65,7 @@ class TestIOClient:
         )
         self._is_user_facing = False
         self._unknown_forms: set[str] = set()
+        self._unknown_fields: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,6 +105,11 @@ class TestIOClient:
     def unknown_forms(self) -> list[str]:
         """Optional fields met in a form that cannot be read, and left out: `bugs.language`."""
         return sorted(self._unknown_forms)
+
+    @property
+    def unknown_fields(self) -> dict[str, int]:
+        """Fields that are documented nowhere, `bugs.mood`, and how often each was sent."""
+        return dict(sorted(self._unknown_fields.items()))
 
     async def products(self) -> Listing[ProductPayload]:
         question = Question("products", "products", "the products")
@@ -220,6 +227,7 @@ class TestIOClient:
                 into.unreadable.append(Unreadable(id, problem_of(error), _id_of(test)))
                 continue
             self._note(root, left_out)
+            self._unknown_fields.update(f"{root}.{name}" for name in model.undocumented(raw))
             into.items.append(Item(payload, raw))
 
     async def _fetch[P: Payload](self, model: type[P], question: Question) -> Fetched[P]:

@@ -79,6 +79,15 @@ class Payload(BaseModel):
 
     # Fields that are optional, but whose loss would lose what other rows hang on.
     indispensable: ClassVar[frozenset[str]] = frozenset()
+    # Fields that are documented, but that nobody reads under this name.
+    unread: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def undocumented(cls, raw: Any) -> set[str]:
+        """Names of fields that no documentation knows; they are left out."""
+        if type(raw) is not dict:
+            return set()
+        return {str(name) for name in raw.keys() - cls.model_fields.keys() - cls.unread}
 
     @classmethod
     def read(cls, raw: Any) -> tuple[Self, tuple[str, ...]]:

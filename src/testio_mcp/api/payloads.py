@@ -53,6 +53,7 @@ class SectionPayload(Payload):
 
 class ProductPayload(Payload):
     indispensable = frozenset({"sections", "sections_with_default"})
+    unread = frozenset({"connection"})
 
     id: Id
     name: Word
@@ -177,6 +178,9 @@ class TestPayload(Payload):
     __test__ = False
 
     indispensable = frozenset({"product", "features"})
+    unread = frozenset(
+        {"test_title", "goal_text", "instructions_text", "out_of_scope_text", "reviews"}
+    )
 
     id: Id
     title: Word
@@ -277,6 +281,7 @@ class ReportPayload(Payload):
 
 class BugPayload(Payload):
     indispensable = frozenset({"product", "test_feature"})
+    unread = frozenset({"reproductions"})
 
     id: Id
     title: Word

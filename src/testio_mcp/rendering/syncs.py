@@ -25,6 +25,16 @@ STATES = {
     "never": "No sync has run yet.",
 }
 OUTCOMES = ("new", "changed", "unchanged", "deleted", "failed")
+# What was read in one go and has an age of its own.
+UNITS = {
+    "products": "list of products",
+    "reject_reasons": "list of rejection reasons",
+    "features": "catalogues of features",
+    "tests": "lists of tests",
+    "all_tests": "lists of tests, read to the end",
+    "test": "tests",
+    "bugs": "bugs of a test",
+}
 # Of stale products; the rest is counted.
 SHOWN = 10
 # What is worth a word in a row about a run.
@@ -88,7 +98,7 @@ def diagnostics_answer(answer: DiagnosticsAnswer, zone: ZoneInfo) -> str:
             ("kind", "read", "oldest", "newest", "stale"),
             [
                 (
-                    kind.kind.replace("_", " "),
+                    UNITS.get(kind.kind, kind.kind),
                     kind.units,
                     moment(kind.oldest, zone),
                     moment(kind.newest, zone),
@@ -130,6 +140,8 @@ def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
     size = "missing" if file.size_bytes is None else f"{file.size_bytes / 1e6:,.1f} MB"
     unknown = [f"{word.field} {word.value!r} ({word.count})" for word in found.unknown_values]
     held = _held(holder, zone) if holder else None
+    fields = [f"{inline(one.field)} ({count(one.count)})" for one in found.unknown_fields]
+    rows = [f"{name.replace('_', ' ')} {count(n)}" for name, n in file.rows.items()]
     return [
         ("customer", found.customer),
         ("TestIO", f"{api.host}, {reached[api.reachable]}"),
@@ -141,10 +153,12 @@ def _facts(found: Diagnostics, zone: ZoneInfo) -> list[tuple[str, str | None]]:
         ("refreshes under way", str(api.refreshes_in_flight) if api.refreshes_in_flight else None),
         ("last error", api.last_error),
         ("cache", f"{file.path}, {size}"),
-        ("rows", ", ".join(f"{name} {count(n)}" for name, n in file.rows.items()) or None),
+        ("rows", ", ".join(rows) or None),
         ("syncing now", held),
         ("could not be read", _problems(found.problematic_count)),
         ("undocumented values", ", ".join(unknown) or None),
+        ("undocumented fields", ", ".join(fields) or None),
+        ("fields in an unknown form", ", ".join(found.unknown_forms) or None),
         ("settings", ", ".join(f"{k}={v}" for k, v in found.settings.items()) or None),
         ("Python", found.python),
     ]

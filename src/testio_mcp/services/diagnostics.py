@@ -25,6 +25,7 @@ from testio_mcp.views.syncs import (
     KindFreshness,
     ProductFreshness,
     SyncReport,
+    UnknownField,
     UnknownValue,
 )
 
@@ -111,10 +112,16 @@ class DiagnosticsService:
             syncs=cached.syncs,
             lock_holder=self._cache.syncs.lock_holder() if self._cache else None,
             unknown_values=cached.unknown_values,
+            unknown_fields=self._unknown_fields(),
+            unknown_forms=self._client.unknown_forms if self._client else [],
             problematic_count=cached.problematic_count,
             settings=_visible(settings),
         )
         return DiagnosticsAnswer(diagnostics=diagnostics, freshness=await self._freshness())
+
+    def _unknown_fields(self) -> list[UnknownField]:
+        found = self._client.unknown_fields if self._client else {}
+        return [UnknownField(field=field, count=count) for field, count in found.items()]
 
     def _api(self, reachable: bool | None, latency: int | None, error: str | None) -> Api:
         client, refresher = self._client, self._refresher

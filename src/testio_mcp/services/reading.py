@@ -71,7 +71,7 @@ async def _answer[A: Answer](
 
 
 async def _look_up(freshness: FreshnessReader, error: NotFound) -> None:
-    if error.kind not in FINDABLE or not freshness.may_look_up(error.ids):
+    if error.kind not in FINDABLE or not freshness.may_look_up:
         caveat = await _caveat(freshness)
         raise NotFound(error.kind, *error.ids, caveat=caveat) from error
     obstacle = await freshness.look_up(error.kind, error.ids)

@@ -124,10 +124,7 @@ class FreshnessReader:
 
     async def _state(self, ages: _Ages, now: datetime) -> tuple[State, str | None]:
         if self._condition.is_offline:
-            return (
-                State.OFFLINE,
-                None if ages.as_of else "testio-mcp is offline, and nothing was read before.",
-            )
+            return State.OFFLINE, None if ages.as_of else NOTHING_READ
         if ages.as_of is None:
             return State.NEVER_SYNCED, await self._why_empty()
         reason = self._why_stale(ages, now)
@@ -170,10 +167,10 @@ class FreshnessReader:
         landed, self._landed = self._landed, refresher.landed
         return bool(flights) or landed != self._landed
 
-    def may_look_up(self, ids: Sequence[int]) -> bool:
-        """Whether there is anybody who asks TestIO, and not for too much."""
-        asks = self._refresher is not None or self._condition.blocked is not None
-        return asks and len(ids) <= MOST_REQUESTS
+    @property
+    def may_look_up(self) -> bool:
+        """Whether somebody asks TestIO, or says why nobody does."""
+        return self._refresher is not None or self._condition.blocked is not None
 
     async def look_up(self, kind: str, ids: Sequence[int]) -> str | None:
         """Ask TestIO for what the cache has never seen; returns what kept it from that, if any.
@@ -184,6 +181,8 @@ class FreshnessReader:
             return str(self._condition.blocked)
         if self._refresher is None:
             return None
+        if len(ids) > MOST_REQUESTS:
+            return f"They are too many to ask for one by one: name at most {MOST_REQUESTS}."
         await self._let_go()
         flights = {id: self._refresher.look_up(kind, id) for id in ids}
         with anyio.CancelScope(deadline=self._start() + LONGEST_WAIT) as waited:

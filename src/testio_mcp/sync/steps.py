@@ -30,7 +30,10 @@ async def sync_product(sync: SyncContext, product: ProductPayload) -> None:
         lost = len(sync.lost_features[product.id])
         if lost and catalogue_is_known:
             logger.warning(
-                "Product %d has tests of %d features that left its catalogue.", product.id, lost
+                "Tests of product %d name %d feature%s that left its catalogue.",
+                product.id,
+                lost,
+                "" if lost == 1 else "s",
             )
         await sync_bugs(sync, product)
     sync.tally.products_done += 1

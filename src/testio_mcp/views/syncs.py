@@ -77,6 +77,13 @@ class UnknownValue(View):
     count: int
 
 
+class UnknownField(View):
+    """A field that is documented nowhere, and how often TestIO sent it since the start."""
+
+    field: str
+    count: int
+
+
 class Diagnostics(View):
     version: str
     python: str
@@ -92,6 +99,9 @@ class Diagnostics(View):
     syncs: list[SyncReport]
     lock_holder: LockHolder | None
     unknown_values: list[UnknownValue]
+    unknown_fields: list[UnknownField]
+    # Documented fields that came in a form that cannot be read, and were left out.
+    unknown_forms: list[str]
     problematic_count: int | None
     settings: dict[str, str]
 

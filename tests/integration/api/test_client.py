@@ -128,3 +128,14 @@ async def test_text_cut_in_the_middle_of_an_emoji_costs_no_item(client, sandbox)
     test_id = sandbox.world.test_ids(FIRST_PRODUCT)[0]
     sandbox.world.set_field("test", test_id, "title", "Cut \ud83d")
     assert (await client.test(test_id)).payload.title == "Cut ?"
+
+
+async def test_fields_that_are_documented_nowhere_are_counted_and_left_out(client, sandbox):
+    first, second, *_ = sandbox.world.test_ids(FIRST_PRODUCT)
+    await client.tests(FIRST_PRODUCT, page=1)
+    assert client.unknown_fields == {}
+    for test in (first, second):
+        sandbox.world.set_field("test", test, "mood", "sunny")
+    listing = await client.user_facing().tests(FIRST_PRODUCT, page=1)
+    assert listing.unreadable == []
+    assert client.unknown_fields == {"exploratory_tests.mood": 2}
