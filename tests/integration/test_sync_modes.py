@@ -111,6 +111,21 @@ async def test_after_a_sync_that_was_cut_off_every_page_is_read(app, sandbox, wo
     assert await pages(app) == EVERY_PAGE
 
 
+@pytest.mark.parametrize("force", [False, True])
+async def test_news_that_a_sync_was_cut_off_from_are_read_by_the_next_one(
+    filled, sandbox, world, path, force
+):
+    for id in world.test_ids(GAME)[:120]:
+        world.set_field("test", id, "title", "Changed")
+    with anyio.CancelScope() as scope:
+        with sandbox.watched.once(LIST, scope.cancel, page="4", per_page="25"):
+            await sync(filled, product_ids=(GAME,), force=force)
+    changed = "SELECT count(*) FROM tests WHERE title = 'Changed'"
+    assert rows(path, changed) == [(75,)]
+    await sync(filled, product_ids=(GAME,))
+    assert rows(path, changed) == [(120,)]
+
+
 async def test_after_a_full_sync_that_was_cut_off_what_was_read_before_still_counts(
     filled, sandbox, world, pages, path
 ):

@@ -1,9 +1,8 @@
 """Marks what TestIO no longer has. Whoever calls has proof: a 404 for the very id."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import SQLModel, col
 
 from testio_mcp.database.engine import WriteSession, fetch
@@ -12,9 +11,9 @@ from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.problems import close, close_bugs, end, open_problems
-from testio_mcp.sync.statements import among, table_of
-from testio_mcp.sync.store import read_later
-from testio_mcp.tables import Bug, Feature, Problem, Product, Stamp, Test, UserStory
+from testio_mcp.sync.statements import table_of
+from testio_mcp.sync.store import forget_stamps, read_later
+from testio_mcp.tables import Bug, Feature, Problem, Product, Test, UserStory
 
 
 async def delete_product(sync: SyncContext, product_id: int, began: datetime) -> None:
@@ -35,9 +34,9 @@ async def delete_product(sync: SyncContext, product_id: int, began: datetime) ->
         tests = [id for (id,) in await fetch(session, query)]
         for kind, (model, condition) in ours.items():
             await _mark(session, sync, kind, model, condition)
-        await _forget_stamps(session, sync, (Unit.TEST, Unit.BUGS), tests)
+        await forget_stamps(session, sync.customer_id, (Unit.TEST, Unit.BUGS), tests)
         lists = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
-        await _forget_stamps(session, sync, lists, [product_id])
+        await forget_stamps(session, sync.customer_id, lists, [product_id])
         of_product = col(Problem.product_id) == product_id
         problems = await open_problems(session, sync.customer_id, of_product)
         await end(session, [problem.event_id for problem in problems])
@@ -51,7 +50,7 @@ async def delete_test(sync: SyncContext, test_id: int, began: datetime) -> None:
         await _mark(session, sync, Kind.TESTS, Test, col(Test.id) == test_id)
         await _mark(session, sync, Kind.BUGS, Bug, col(Bug.test_id) == test_id)
         # Should it come back, it and its bugs are read as if never before.
-        await _forget_stamps(session, sync, (Unit.TEST, Unit.BUGS), [test_id])
+        await forget_stamps(session, sync.customer_id, (Unit.TEST, Unit.BUGS), [test_id])
         await close(session, sync.customer_id, Subject.TEST, items=[test_id])
         await close_bugs(session, sync.customer_id, [test_id], but=())
 
@@ -77,15 +76,3 @@ async def _mark(
     ((number,),) = await fetch(session, select(func.count(columns.id)).where(*present))
     await session.exec(update(model).where(*present).values(deleted_at=datetime.now(UTC)))
     sync.tally.add(kind, Outcome.DELETED, number)
-
-
-async def _forget_stamps(
-    session: WriteSession, sync: SyncContext, units: Collection[Unit], ids: Collection[int]
-) -> None:
-    await session.exec(
-        delete(Stamp).where(
-            col(Stamp.customer_id) == sync.customer_id,
-            col(Stamp.kind).in_(units),
-            among(col(Stamp.id), ids),
-        )
-    )

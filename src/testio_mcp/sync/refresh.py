@@ -3,12 +3,10 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import select
 from sqlmodel import col
 
 from testio_mcp.api.answers import Listing
 from testio_mcp.api.payloads import TestPayload
-from testio_mcp.database.engine import fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind
 from testio_mcp.errors import ApiNotFound
@@ -19,11 +17,11 @@ from testio_mcp.sync.problems import open_problems
 from testio_mcp.sync.steps_bugs import sync_bugs_of
 from testio_mcp.sync.steps_catalogue import sync_features, sync_products
 from testio_mcp.sync.steps_tests import QUIET_PAGES, pages_of
-from testio_mcp.sync.store import stamp
+from testio_mcp.sync.store import stamp, take_whole_list
 from testio_mcp.sync.store_bugs import store_bug
 from testio_mcp.sync.store_catalogue import keep_product, load_reasons
 from testio_mcp.sync.store_tests import store_test, store_tests
-from testio_mcp.tables import Problem, Product, Stamp, Test
+from testio_mcp.tables import Problem, Product, Test
 
 
 async def refresh_products(sync: SyncContext) -> None:
@@ -110,6 +108,8 @@ async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
         return Worth.NEWS if await _store(sync, product_id, listing) else Worth.NOTHING
 
     began = datetime.now(UTC)
+    async with sync.database.write() as writing:
+        whole = await take_whole_list(writing, sync.customer_id, product_id)
     listed = TestList(fetch_page, keep)
     await listed.read_news(QUIET_PAGES)
     holes = [row for row in listed.rows if isinstance(row, Hole)]
@@ -120,17 +120,11 @@ async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
         # What is missing has to be said, and only a sync finds out where.
         if not (row.is_bad_row and are_known):
             raise row.error
-    async with sync.database.write() as session:
-        whole = (col(Stamp.kind) == Unit.ALL_TESTS) & (col(Stamp.id) == product_id)
-        since = await fetch(session, select(col(Stamp.since)).where(whole))
-        await stamp(
-            session,
-            sync.customer_id,
-            Unit.TESTS,
-            [product_id],
-            began,
-            since[0][0] if since else None,
-        )
+    if whole:
+        ours = (sync.customer_id, Unit.ALL_TESTS, [product_id])
+        async with sync.database.write() as writing:
+            await stamp(writing, *ours, whole.at, whole.since)
+            await stamp(writing, sync.customer_id, Unit.TESTS, [product_id], began, whole.since)
     return listed.ids
 
 

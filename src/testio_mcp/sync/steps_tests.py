@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import anyio
-from sqlalchemy import delete, false, func, or_, select
+from sqlalchemy import false, func, or_, select
 from sqlmodel import col
 
 from testio_mcp.api.answers import Fetched, Listing
@@ -29,10 +29,10 @@ from testio_mcp.sync.problems import (
     remember,
     settle_mapped,
 )
-from testio_mcp.sync.store import stamp
+from testio_mcp.sync.store import WholeList, stamp, take_whole_list
 from testio_mcp.sync.store_tests import store_test, store_tests
 from testio_mcp.sync.stretches import is_from_before, remember_stretches, stretches, unexplained
-from testio_mcp.tables import Problem, Stamp, Test
+from testio_mcp.tables import Problem, Test
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ class _Tests:
         self._listed = TestList(self._fetch, self._keep)
 
     async def sync(self) -> None:
+        async with self._sync.database.write() as session:
+            read_before = await take_whole_list(session, self._sync.customer_id, self._product.id)
         async with self._sync.database.read() as session:
-            read_before = await self._read_before(session)
             news_suffice = await self._news_suffice(session, read_before)
         if news_suffice:
             await self._listed.read_news(QUIET_PAGES)
@@ -110,15 +111,7 @@ class _Tests:
     def _is_past(self, end_at: datetime | None) -> bool:
         return self._since is not None and end_at is not None and end_at < self._since
 
-    async def _read_before(self, session: ReadSession) -> Stamp | None:
-        """When the whole list was last read."""
-        query = select(Stamp).where(
-            col(Stamp.kind) == Unit.ALL_TESTS, col(Stamp.id) == self._product.id
-        )
-        rows = await fetch(session, query)
-        return rows[0][0] if rows else None
-
-    async def _news_suffice(self, session: ReadSession, read_before: Stamp | None) -> bool:
+    async def _news_suffice(self, session: ReadSession, read_before: WholeList | None) -> bool:
         """The rest is known, and no older row waits to be readable again."""
         if self._sync.options.force or read_before is None:
             return False
@@ -132,7 +125,7 @@ class _Tests:
         since = self._since
         return all(since is not None and is_from_before(problem, since) for problem in problems)
 
-    def _covers(self, read: Stamp) -> bool:
+    def _covers(self, read: WholeList) -> bool:
         """Whether that reading went as far back as this one is asked to."""
         return read.since is None or (self._since is not None and read.since <= self._since)
 
@@ -205,7 +198,7 @@ class _Tests:
             reread.gone[id] = ApiError(f"Test {id} belongs to product {owner}.")
 
     async def _conclude(
-        self, ends: Mapping[int, datetime | None], reread: _Reread, read_before: Stamp | None
+        self, ends: Mapping[int, datetime | None], reread: _Reread, read_before: WholeList | None
     ) -> None:
         """Note how far the list was read, and which of its rows could not be."""
         sync, listed = self._sync, self._listed
@@ -247,9 +240,8 @@ class _Tests:
             sync.tally.incomplete.append(
                 f"{stretch.where} of {self._name} could not be read: {stretch.error}"
             )
-        sync.last_error = next(
-            (row.error for row in listed.rows if isinstance(row, Hole)), sync.last_error
-        )
+        if found:
+            sync.last_error = next(row.error for row in listed.rows if isinstance(row, Hole))
 
     def _list_failure(self, error: str) -> Failure:
         return Failure(Subject.TESTS, f"The list of tests of {self._name}", error, self._product.id)
@@ -275,7 +267,7 @@ class _Tests:
             return recent - {id for (id,) in await fetch(session, query)}
 
     async def _stamp(
-        self, session: WriteSession, read_before: Stamp | None, failures: Sequence[Failure]
+        self, session: WriteSession, read_before: WholeList | None, failures: Sequence[Failure]
     ) -> None:
         customer_id, product_id = self._sync.customer_id, self._product.id
         if self._listed.is_complete:
@@ -283,21 +275,18 @@ class _Tests:
             for subject in (Subject.TEST, Subject.TESTS):
                 await close(session, customer_id, subject, product_id=product_id, but=still)
         if self._listed.has_moved or not self._listed.is_whole:
-            await session.exec(
-                delete(Stamp).where(
-                    col(Stamp.customer_id) == customer_id,
-                    col(Stamp.kind) == Unit.ALL_TESTS,
-                    col(Stamp.id) == product_id,
-                )
-            )
             return
         goes_back_further = read_before is not None and not self._reaches(read_before)
         since = read_before.since if read_before and goes_back_further else self._since
         await stamp(session, customer_id, Unit.TESTS, [product_id], self._began, since)
+        whole = read_before
         if self._listed.is_complete and not goes_back_further:
-            await stamp(session, customer_id, Unit.ALL_TESTS, [product_id], self._began, since)
+            whole = WholeList(self._began, since)
+        if whole:
+            ids = [product_id]
+            await stamp(session, customer_id, Unit.ALL_TESTS, ids, whole.at, whole.since)
 
-    def _reaches(self, read: Stamp) -> bool:
+    def _reaches(self, read: WholeList) -> bool:
         """Whether this reading went as far back as that one."""
         return self._since is None or (read.since is not None and self._since <= read.since)
 

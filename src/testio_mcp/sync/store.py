@@ -11,13 +11,13 @@ from pydantic_core import to_json
 from sqlalchemy import and_, bindparam, delete, select, update
 from sqlmodel import SQLModel
 
-from testio_mcp.database.engine import WriteSession
+from testio_mcp.database.engine import WriteSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SUBJECTS, SyncContext
 from testio_mcp.sync.mapping import Row
 from testio_mcp.sync.problems import Failure
-from testio_mcp.sync.statements import Prepared, insert_missing, table_of, upsert, within
+from testio_mcp.sync.statements import Prepared, among, insert_missing, table_of, upsert, within
 from testio_mcp.tables import Payload, Stamp
 
 
@@ -204,6 +204,45 @@ async def stamp(
         for id in ids
     ]
     await upsert(session, Stamp, rows)
+
+
+async def forget_stamps(
+    session: WriteSession, customer_id: int, units: Sequence[Unit], ids: Collection[int]
+) -> None:
+    """Let these units count as never read."""
+    columns = table_of(Stamp).c
+    await session.exec(
+        delete(Stamp).where(
+            columns.customer_id == customer_id, columns.kind.in_(units), among(columns.id, ids)
+        )
+    )
+
+
+@dataclass(frozen=True)
+class WholeList:
+    """When a list of tests was last read from end to end, and from when on it was asked for."""
+
+    at: datetime
+    since: datetime | None
+
+
+async def take_whole_list(
+    session: WriteSession, customer_id: int, product_id: int
+) -> WholeList | None:
+    """Forget that a product's list was read as a whole, until whoever reads it now is through.
+
+    Pages without news mean that the older ones are known. An interruption leaves newer pages
+    stored and older ones not, and the next reading would take those for known.
+    """
+    columns = table_of(Stamp).c
+    ours = (
+        columns.customer_id == customer_id,
+        columns.kind == Unit.ALL_TESTS,
+        columns.id == product_id,
+    )
+    rows = await fetch(session, select(columns.at, columns.since).where(*ours))
+    await session.exec(delete(Stamp).where(*ours))
+    return WholeList(rows[0].at, rows[0].since) if rows else None
 
 
 async def existing_ids(
