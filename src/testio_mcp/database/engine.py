@@ -1,6 +1,5 @@
 """The cache database: many concurrent readers, one writer, nothing left to SQLite's defaults."""
 
-import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from testio_mcp.database.driver import Reader, Writer, connect
 from testio_mcp.database.migrations import head_revision, mark_damaged
 from testio_mcp.errors import DatabaseError, DatabaseNewer
 
@@ -166,18 +166,6 @@ class _Unbroken(AsyncSession):
             await super().close()
 
 
-class _Connection(sqlite3.Connection):
-    """A connection that leaves checkpoints to the holder of the sync lock.
-
-    Several processes that checkpoint one file at the same moment can damage it
-    (SQLite before 3.51.3), and closing the last connection would be such a moment.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-
-
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
@@ -201,8 +189,11 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
         # Errors would otherwise print the text of rows.
         hide_parameters=True,
         json_serializer=_json,
+        # The connection that answered last remembers most.
+        pool_use_lifo=True,
         connect_args={
-            "factory": _Connection,
+            "async_creator_fn": connect,
+            "factory": Reader if query_only else Writer,
             "isolation_level": None,
             "timeout": BUSY_TIMEOUT_SECONDS,
         },

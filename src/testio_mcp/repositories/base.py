@@ -33,8 +33,13 @@ class Repository:
         `matches` are conditions on the table of `id` alone: what is joined for its names neither
         adds nor takes away rows, and counting would look it up for each.
         """
-        ((total,),) = await self._all(select(func.count(id)).where(*matches))
+        total = select(func.count(id)).where(*matches).correlate(None)
+        query = query.add_columns(total.scalar_subquery().label("total"))
         query = query.where(*matches)
         ordered = order.desc() if paging.descending else order.asc()
         query = query.order_by(ordered.nulls_last(), id).limit(paging.page_size)
-        return Slice(await self._all(query.offset(paging.offset)), total)
+        rows = await self._all(query.offset(paging.offset))
+        if not rows and paging.offset:
+            ((number,),) = await self._all(total)
+            return Slice(rows, number)
+        return Slice(rows, rows[0].total if rows else 0)

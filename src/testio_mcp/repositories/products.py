@@ -1,11 +1,13 @@
 """Queries over products."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, select
-from sqlmodel import col
+from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import SQLModel, col
 
+from testio_mcp.database.engine import Query, Record
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.products import ProductFilter
 from testio_mcp.domain.tests import EXECUTED
@@ -14,75 +16,58 @@ from testio_mcp.tables import Feature, Product, Stamp, Test, UserStory
 
 
 class ProductRepository(Repository):
-    async def get(self, id: int) -> Product | None:
-        return await self._session.get(Product, id)
+    async def get(self, id: int, now: datetime) -> Record | None:
+        """The same row as `find` gives, of one product."""
+        return await self._first(_with_contents(now).where(col(Product.id) == id))
 
-    async def find(self, wanted: ProductFilter) -> list[Product]:
-        query = select(Product).order_by(col(Product.id))
+    async def find(self, wanted: ProductFilter, now: datetime) -> list[Record]:
+        """Rows of a product, how much there is of it, and what of that was ever read."""
+        query = _with_contents(now).order_by(col(Product.id))
         if wanted.product_ids:
             query = query.where(col(Product.id).in_(wanted.product_ids))
         if wanted.types:
             query = query.where(col(Product.type).in_(wanted.types))
-        return [product for (product,) in await self._all(query)]
+        return await self._all(query)
 
     async def names(self) -> dict[int, str]:
         query = select(col(Product.id), col(Product.name))
         return {id: name for id, name in await self._all(query)}
 
-    async def feature_counts(self, product_ids: Sequence[int]) -> dict[int, int]:
-        """Features in the catalogue by product; products whose catalogue was never read lack."""
-        counted = (
-            select(col(Feature.product_id), func.count().label("number"))
-            .where(col(Feature.product_id).in_(product_ids))
-            .group_by(col(Feature.product_id))
-            .subquery()
-        )
-        query = (
-            select(col(Stamp.id), func.coalesce(counted.c.number, 0))
-            .join(counted, counted.c.product_id == col(Stamp.id), isouter=True)
-            .where(col(Stamp.kind) == Unit.FEATURES, col(Stamp.id).in_(product_ids))
-        )
-        return {id: number for id, number in await self._all(query)}
 
-    async def user_story_count(self, product_id: int) -> int:
-        query = select(func.count(col(UserStory.id))).where(col(UserStory.product_id) == product_id)
-        ((number,),) = await self._all(query)
-        return int(number)
+def _with_contents(now: datetime) -> Query:
+    tests, features = aliased(Stamp), aliased(Stamp)
+    of_product = col(Test.product_id) == col(Product.id)
+    # Asked in the same words within a minute, a reader need not look again.
+    is_over = col(Test.end_at) <= now.replace(second=0, microsecond=0)
+    last_end = select(func.max(col(Test.end_at))).where(
+        of_product, col(Test.status).in_(EXECUTED), is_over
+    )
+    bugs_read = (
+        select(col(Stamp.id))
+        .join(Test, col(Test.id) == col(Stamp.id))
+        .where(of_product, col(Stamp.kind) == Unit.BUGS)
+    )
+    return (
+        select(
+            Product,
+            col(tests.at).label("synced_at"),
+            col(features.at).label("features_read_at"),
+            _number(Feature).label("features"),
+            _number(UserStory).label("user_stories"),
+            last_end.scalar_subquery().label("last_test_end"),
+            exists(bugs_read).label("some_bugs_read"),
+        )
+        .join(tests, _stamp(tests, Unit.TESTS), isouter=True)
+        .join(features, _stamp(features, Unit.FEATURES), isouter=True)
+    )
 
-    async def last_test_ends(
-        self, product_ids: Sequence[int], now: datetime
-    ) -> dict[int, datetime]:
-        """By product, the latest end of an executed test that is over."""
-        query = (
-            select(col(Test.product_id), func.max(col(Test.end_at)))
-            .where(
-                col(Test.product_id).in_(product_ids),
-                col(Test.status).in_(EXECUTED),
-                col(Test.end_at) <= now,
-            )
-            .group_by(col(Test.product_id))
-        )
-        return {id: end for id, end in await self._all(query)}
 
-    async def with_bugs_read(self, product_ids: Sequence[int]) -> set[int]:
-        """Products of which some test's bugs were read, or whose list of tests is empty."""
-        some_read = (
-            select(col(Test.product_id))
-            .join(Stamp, and_(col(Stamp.id) == col(Test.id), col(Stamp.kind) == Unit.BUGS))
-            .where(col(Test.product_id).in_(product_ids))
-            .distinct()
-        )
-        without_tests = select(col(Stamp.id)).where(
-            col(Stamp.kind) == Unit.TESTS,
-            col(Stamp.id).in_(product_ids),
-            ~select(col(Test.id)).where(col(Test.product_id) == col(Stamp.id)).exists(),
-        )
-        read = {id for (id,) in await self._all(some_read)}
-        return read | {id for (id,) in await self._all(without_tests)}
+def _number(of: type[SQLModel]) -> ColumnElement[Any]:
+    """How many rows of a table belong to the product."""
+    table: Any = of
+    number = select(func.count(col(table.id))).where(col(table.product_id) == col(Product.id))
+    return number.scalar_subquery()
 
-    async def synced_at(self, product_ids: Sequence[int]) -> dict[int, datetime]:
-        """By product, when its list of tests was read."""
-        query = select(col(Stamp.id), col(Stamp.at)).where(
-            col(Stamp.kind) == Unit.TESTS, col(Stamp.id).in_(product_ids)
-        )
-        return {id: at for id, at in await self._all(query)}
+
+def _stamp(stamp: Any, unit: Unit) -> ColumnElement[bool]:
+    return and_(col(stamp.id) == col(Product.id), col(stamp.kind) == unit)

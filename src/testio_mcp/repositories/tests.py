@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -21,21 +21,22 @@ class TestRepository(Repository):
     __test__ = False
 
     async def find(self, wanted: TestFilter, paging: Paging) -> Slice[Record]:
-        """Rows of a test and the name of its product."""
-        query: Query = select(Test, col(Product.name).label("product")).join(
+        """Rows of a test, the name of its product, and whether its bugs were read."""
+        query: Query = select(Test, col(Product.name).label("product"), _BUGS_READ).join(
             Product, col(Product.id) == col(Test.product_id)
         )
         matches = _matches(wanted)
         return await self._page(query, matches, paging, _order(paging.key), col(Test.id))
 
     async def get(self, id: int) -> Record | None:
-        """The test, its details, the name of its product, of its creator and its submitter."""
+        """The same row for one test, with its details and who created and submitted it."""
         creator, submitter = aliased(User), aliased(User)
         query: Query = (
             select(
                 Test,
                 TestDetails,
                 col(Product.name).label("product"),
+                _BUGS_READ,
                 col(creator.name).label("created_by"),
                 col(submitter.name).label("submitted_by"),
             )
@@ -51,14 +52,15 @@ class TestRepository(Repository):
         """Which of these tests are in the cache."""
         return {id for (id,) in await self._all(select(col(Test.id)).where(col(Test.id).in_(ids)))}
 
-    async def with_bugs_read(self, ids: Sequence[int]) -> set[int]:
-        """Which of these tests had their bugs read, so that no bug means none."""
-        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.BUGS, col(Stamp.id).in_(ids))
-        return {id for (id,) in await self._all(query)}
-
     async def features(self, test_id: int) -> list[TestFeature]:
         query = select(TestFeature).where(col(TestFeature.test_id) == test_id)
         return [feature for (feature,) in await self._all(query.order_by(col(TestFeature.id)))]
+
+
+# So that no bug means none.
+_BUGS_READ = exists(
+    select(col(Stamp.id)).where(col(Stamp.kind) == Unit.BUGS, col(Stamp.id) == col(Test.id))
+).label("bugs_read")
 
 
 def _matches(wanted: TestFilter) -> list[ColumnElement[bool]]:

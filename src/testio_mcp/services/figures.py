@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testio_mcp.domain.bugs import BugStatus, Severity
@@ -19,19 +20,23 @@ async def bug_figures(figures: FigureRepository, scope: Scope, *, read: bool) ->
         unknown = dict.fromkeys(RATES)
         return BugFigures(total=None, known=None, by_status={}, by_severity={}, **unknown)
     (row,) = await figures.measure(("bug_count", "known_bugs", *RATES), scope)
-    statuses = await figures.measure(("bug_count",), scope, by=("bug_status",))
-    severities = await figures.measure(("bug_count",), scope, by=("severity",))
+    statuses: Counter[str] = Counter()
+    severities: Counter[str] = Counter()
+    by = ("bug_status", "severity")
+    for status, severity, number in await figures.measure(("bug_count",), scope, by=by):
+        statuses[status] += number
+        severities[severity] += number
     return BugFigures(
         total=row.bug_count,
         known=row.known_bugs,
-        by_status=in_order({key: number for key, number in statuses}, list(BugStatus)),
-        by_severity=in_order({key: number for key, number in severities}, list(Severity)),
+        by_status=in_order(statuses, list(BugStatus)),
+        by_severity=in_order(severities, list(Severity)),
         **{rate: getattr(row, rate) for rate in RATES},
     )
 
 
 async def bug_counts(
-    figures: FigureRepository, test_ids: Sequence[int], read: set[int]
+    figures: FigureRepository, test_ids: Sequence[int], read: Collection[int]
 ) -> dict[int, BugCounts]:
     """By test, whatever its status; unknown for tests whose bugs were never read."""
     scope = Scope(test_ids=tuple(test_ids), statuses=())
@@ -49,7 +54,7 @@ async def bug_counts(
     return {id: counts[id] if id in read else unknown for id in test_ids}
 
 
-def in_order(numbers: dict[str, int], words: Sequence[str]) -> dict[str, int]:
+def in_order(numbers: Mapping[str, int], words: Sequence[str]) -> dict[str, int]:
     """The known words first and in their order, then whatever else TestIO says."""
     known = {word: numbers[word] for word in words if word in numbers}
     rest = {word: number for word, number in sorted(numbers.items()) if word not in known}

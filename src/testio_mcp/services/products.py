@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,10 +27,10 @@ from testio_mcp.views.products import (
 )
 
 if TYPE_CHECKING:
+    from testio_mcp.database.engine import Record
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.sync.freshness import FreshnessReader
-    from testio_mcp.tables import Product
 
 
 class ProductService:
@@ -50,10 +49,11 @@ class ProductService:
     @read_through
     async def list(self, wanted: ProductFilter, paging: Paging) -> Page[ProductSummary]:
         now = datetime.now(UTC)
-        found = await self._products.find(wanted)
-        ids = tuple(product.id for product in found)
+        found = await self._products.find(wanted, now)
+        ids = tuple(row.Product.id for row in found)
+        statuses = await self._statuses(ids)
         # A customer has few products, so that all are counted and then sorted.
-        summaries = _sorted(await self._summaries(found, now), paging)
+        summaries = _sorted(await self._summaries(found, statuses, now), paging)
         basis = Basis(product_ids=ids if wanted.types else (), bugs=True, features=True)
         return page_of(
             summaries[paging.offset : paging.offset + paging.page_size],
@@ -65,31 +65,27 @@ class ProductService:
     @read_through
     async def get(self, product_id: int) -> ProductAnswer:
         now = datetime.now(UTC)
-        basis = Basis(product_ids=(product_id,), bugs=True, features=True)
-        product = await self._products.get(product_id)
-        if product is None:
+        row = await self._products.get(product_id, now)
+        if row is None:
             raise NotFound("product", product_id)
+        basis = Basis(product_ids=(product_id,), bugs=True, features=True)
         freshness = await self._freshness.of(basis, now)
-        (summary,) = await self._summaries([product], now)
+        statuses = await self._statuses((product_id,))
+        (summary,) = await self._summaries([row], statuses, now)
         scope = Scope(product_ids=(product_id,))
         every = Scope(product_ids=(product_id,), statuses=())
-        statuses = await self._figures.measure(("test_count",), every, by=("test_status",))
         environments = await self._figures.measure(("test_count",), every, by=("test_environment",))
         return ProductAnswer(
             product=ProductDetail(
                 **summary.model_dump(exclude={"bugs", "tests"}),
-                description=product.description,
-                sections=[section["name"] or str(section["id"]) for section in product.sections],
+                description=row.Product.description,
+                sections=[
+                    section["name"] or str(section["id"]) for section in row.Product.sections
+                ],
                 tests=summary.tests,
-                tests_by_status=in_order(
-                    {status: number for status, number in statuses}, list(TestStatus)
-                ),
+                tests_by_status=in_order(statuses[product_id], list(TestStatus)),
                 bugs=await bug_figures(self._figures, scope, read=summary.bugs is not None),
-                user_stories=(
-                    None
-                    if summary.features is None
-                    else await self._products.user_story_count(product_id)
-                ),
+                user_stories=row.user_stories if row.features_read_at else None,
                 environments=sorted(
                     (Environment(title=title, tests=n) for title, n in environments if title),
                     key=lambda environment: (-environment.tests, environment.title),
@@ -98,57 +94,49 @@ class ProductService:
             freshness=freshness,
         )
 
+    async def _statuses(self, ids: tuple[int, ...]) -> dict[int, dict[str, int]]:
+        """By product, how many tests have which status."""
+        numbers: dict[int, dict[str, int]] = {id: {} for id in ids}
+        if ids:
+            every = Scope(product_ids=ids, statuses=())
+            by = ("product", "test_status")
+            for id, status, number in await self._figures.measure(("test_count",), every, by=by):
+                numbers[id][status] = number
+        return numbers
+
     async def _summaries(
-        self, products: Sequence[Product], now: datetime
+        self, products: Sequence[Record], statuses: dict[int, dict[str, int]], now: datetime
     ) -> Sequence[ProductSummary]:
-        ids = tuple(product.id for product in products)
+        ids = tuple(row.Product.id for row in products)
         if not ids:
             return []
-        synced = await self._products.synced_at(ids)
-        tests = await self._test_counts(ids, now, set(synced))
-        rows = await self._figures.measure(("bug_count",), Scope(product_ids=ids), by=("product",))
-        bugs = dict.fromkeys(await self._products.with_bugs_read(ids), 0) | {
-            id: number for id, number in rows
-        }
-        features = await self._products.feature_counts(ids)
-        ends = await self._products.last_test_ends(ids, now)
-        return [
-            ProductSummary(
-                id=product.id,
-                name=product.name,
-                type=product.type,
-                tests=tests[product.id],
-                bugs=bugs.get(product.id),
-                features=features.get(product.id),
-                last_test_end=ends.get(product.id),
-                synced_at=synced.get(product.id),
-            )
-            for product in products
-        ]
-
-    async def _test_counts(
-        self, ids: tuple[int, ...], now: datetime, synced: set[int]
-    ) -> dict[int, TestCounts]:
-        total: defaultdict[int, int] = defaultdict(int)
-        running: defaultdict[int, int] = defaultdict(int)
-        every = Scope(product_ids=ids, statuses=())
-        rows = await self._figures.measure(("test_count",), every, by=("product", "test_status"))
-        for id, status, number in rows:
-            total[id] += number
-            running[id] += number * (status == TestStatus.RUNNING)
         recent = {days: await self._ended_within(ids, days, now) for days in (30, 90)}
+        rows = await self._figures.measure(("bug_count",), Scope(product_ids=ids), by=("product",))
+        bugs = {id: number for id, number in rows}
         unknown = TestCounts(total=None, running=None, last_30_days=None, last_90_days=None)
-        return {
-            id: TestCounts(
-                total=total[id],
-                running=running[id],
+        summaries = []
+        for row in products:
+            id, tests = row.Product.id, statuses[row.Product.id]
+            counts = TestCounts(
+                total=sum(tests.values()),
+                running=tests.get(TestStatus.RUNNING, 0),
                 last_30_days=recent[30].get(id, 0),
                 last_90_days=recent[90].get(id, 0),
             )
-            if id in synced or total[id]
-            else unknown
-            for id in ids
-        }
+            are_bugs_known = row.some_bugs_read or (row.synced_at and not tests)
+            summaries.append(
+                ProductSummary(
+                    id=id,
+                    name=row.Product.name,
+                    type=row.Product.type,
+                    tests=counts if row.synced_at or tests else unknown,
+                    bugs=bugs.get(id, 0) if are_bugs_known else None,
+                    features=row.features if row.features_read_at else None,
+                    last_test_end=row.last_test_end,
+                    synced_at=row.synced_at,
+                )
+            )
+        return summaries
 
     async def _ended_within(self, ids: tuple[int, ...], days: int, now: datetime) -> dict[int, int]:
         period = parse_period(f"last {days} days", now=now, zone=self._zone)

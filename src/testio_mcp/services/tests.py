@@ -62,12 +62,14 @@ class TestService:
     async def list(self, wanted: TestFilter, paging: Paging) -> Page[TestSummary]:
         now = datetime.now(UTC)
         await refuse_unknown_products(self._products, wanted.product_ids)
-        refuse_unknown(
-            "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
-        )
+        if wanted.feature_ids:
+            refuse_unknown(
+                "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
+            )
         found = await self._tests.find(wanted, paging)
         ids = [row.Test.id for row in found.items]
-        counts = await bug_counts(self._figures, ids, await self._tests.with_bugs_read(ids))
+        read = [row.Test.id for row in found.items if row.bugs_read]
+        counts = await bug_counts(self._figures, ids, read)
         basis = Basis(product_ids=wanted.product_ids, test_ids=tuple(ids), bugs=True)
         return page_of(
             [_summary(row, counts[row.Test.id]) for row in found.items],
@@ -90,7 +92,7 @@ class TestService:
 
     async def _detail(self, row: Record, now: datetime) -> TestDetail:
         test, details = row.Test, row.TestDetails
-        read = bool(await self._tests.with_bugs_read([test.id]))
+        read = row.bugs_read
         scope = Scope(test_ids=(test.id,), statuses=())
         return TestDetail(
             id=test.id,
@@ -138,7 +140,8 @@ class TestService:
     async def _platforms(self, test_id: int) -> dict[str, int]:
         scope = Scope(test_ids=(test_id,), statuses=())
         rows = await self._figures.measure(("bug_count",), scope, by=("operating_system",))
-        return {name: n for name, n in sorted(rows, key=lambda row: (-row[1], row[0]))}
+        known = [(name, n) for name, n in rows if name is not None]
+        return {name: n for name, n in sorted(known, key=lambda row: (-row[1], row[0]))}
 
     async def _latest_bugs(self, test_id: int, now: datetime) -> Sequence[BugSummary]:
         paging = Paging(page=1, page_size=LATEST_BUGS, sort=BugSort.REPORTED_DESC)

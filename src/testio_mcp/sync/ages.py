@@ -4,8 +4,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import anyio
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, func, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -14,66 +13,112 @@ from testio_mcp.domain.freshness import Basis, Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.tests import FINAL
 from testio_mcp.sync.rules import settled
-from testio_mcp.tables import Problem, ProblemTest, Stamp, Test
+from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, Test
 
 
-async def test_ages(session: ReadSession, basis: Basis, review_ends_before: datetime) -> Record:
-    """The oldest and newest stamps of tests: those that may change often, daily, and no more."""
+async def ages_of_tests(session: ReadSession, basis: Basis, review_ends_before: datetime) -> Record:
+    """The oldest and newest stamps of tests: those that may change often, daily, and no more.
+
+    Beside them when the list of products was read, and whether there is any problem.
+    """
     # To write it anew for each answer takes longer than SQLite takes to answer it.
-    query = _test_ages(basis.bugs, bool(basis.product_ids), basis.test_ids is not None)
+    query = _ages_of_tests(
+        basis.bugs, basis.executions, bool(basis.product_ids), basis.test_ids is not None
+    )
     (row,) = await fetch(
         session,
         query,
-        review_ends_before=review_ends_before,
+        # Asked in the same words within a minute, a reader need not look again.
+        review_ends_before=review_ends_before.replace(second=0, microsecond=0),
         product_ids=basis.product_ids,
         test_ids=basis.test_ids,
     )
     return row
 
 
+async def ages_of_lists(session: ReadSession, basis: Basis) -> list[Record]:
+    """The products of a basis, and when their lists of tests and catalogues were read."""
+    return await fetch(
+        session, _ages_of_lists(bool(basis.product_ids)), product_ids=basis.product_ids
+    )
+
+
 @cache
-def _test_ages(with_bugs: bool, of_products: bool, of_tests: bool) -> Query:
-    read, bugs = aliased(Stamp), aliased(Stamp)
+def _ages_of_lists(named: bool) -> Query:
+    tests, features = aliased(Stamp), aliased(Stamp)
+    query: Query = (
+        select(
+            col(Product.id),
+            col(Product.name),
+            col(tests.at).label(Unit.TESTS),
+            col(tests.since).label("since"),
+            col(features.at).label(Unit.FEATURES),
+        )
+        .join(tests, _stamp_of(Product, tests, Unit.TESTS), isouter=True)
+        .join(features, _stamp_of(Product, features, Unit.FEATURES), isouter=True)
+    )
+    if named:
+        query = query.where(col(Product.id).in_(bindparam("product_ids", expanding=True)))
+    return query
+
+
+def _stamp_of(thing: Any, stamp: Any, unit: Unit) -> ColumnElement[bool]:
+    return and_(col(stamp.id) == col(thing.id), col(stamp.kind) == unit)
+
+
+@cache
+def _ages_of_tests(
+    with_bugs: bool, with_executions: bool, of_products: bool, of_tests: bool
+) -> Query:
+    read, bugs, executed = aliased(Stamp), aliased(Stamp), aliased(Stamp)
     review_ends_before: BindParameter[datetime] = bindparam("review_ends_before")
-    is_settled = func.coalesce(settled(review_ends_before, Test, read, bugs), False)
     final = col(Test.status).in_(FINAL)
 
     def oldest(kind: Any, of: ColumnElement[bool]) -> ColumnElement[Any]:
-        return func.min(case((of & ~is_settled, kind.at)))
+        is_settled = settled(review_ends_before, Test, kind if kind is executed else read, bugs)
+        return func.min(case((of & ~func.coalesce(is_settled, False), kind.at)))
+
+    def unread(kind: Any) -> ColumnElement[Any]:
+        return func.count().filter(col(kind.at).is_(None), col(Test.id).is_not(None))
 
     columns = [
         oldest(read, ~final).label("live"),
         oldest(read, final).label("review"),
         func.max(read.at).label("newest"),
         func.count(col(Test.id)).label("tests"),
+        select(col(Stamp.at))
+        .where(col(Stamp.kind) == Unit.PRODUCTS)
+        .scalar_subquery()
+        .label("products"),
+        exists(select(col(Problem.event_id))).label("has_problems"),
     ]
     if with_bugs:
         columns += [
             oldest(bugs, ~final).label("live_bugs"),
             oldest(bugs, final).label("review_bugs"),
             func.max(bugs.at).label("newest_bugs"),
-            func.count().filter(col(bugs.at).is_(None), col(Test.id).is_not(None)).label("unread"),
+            unread(bugs).label("unread"),
+        ]
+    if with_executions:
+        columns += [
+            oldest(executed, ~final).label("live_executions"),
+            oldest(executed, final).label("review_executions"),
+            func.max(executed.at).label("newest_executions"),
+            unread(executed).label("unexecuted"),
         ]
     query: Query = (
         select(*columns)
         .select_from(Test)
-        .join(read, and_(col(read.id) == col(Test.id), col(read.kind) == Unit.TEST), isouter=True)
-        .join(bugs, and_(col(bugs.id) == col(Test.id), col(bugs.kind) == Unit.BUGS), isouter=True)
+        .join(read, _stamp_of(Test, read, Unit.TEST), isouter=True)
+        .join(bugs, _stamp_of(Test, bugs, Unit.BUGS), isouter=True)
     )
+    if with_executions:
+        query = query.join(executed, _stamp_of(Test, executed, Unit.EXECUTION), isouter=True)
     if of_products:
         query = query.where(col(Test.product_id).in_(bindparam("product_ids", expanding=True)))
     if of_tests:
         query = query.where(col(Test.id).in_(bindparam("test_ids", expanding=True)))
     return query
-
-
-async def has_problems(session: ReadSession) -> bool:
-    """Mostly there are none, of whomever."""
-    # Cut off in a statement, a connection would have to be thrown away.
-    with anyio.CancelScope(shield=True):
-        connection = await session.connection()
-        result = await connection.exec_driver_sql("SELECT 1 FROM problems LIMIT 1")
-    return result.first() is not None
 
 
 def concerns(basis: Basis) -> ColumnElement[bool]:

@@ -17,12 +17,12 @@ from testio_mcp.domain.freshness import Basis, State, Unit
 from testio_mcp.domain.problems import missing
 from testio_mcp.domain.syncs import RunStatus, Tally
 from testio_mcp.errors import ApiNotFound, NotFound, TestIOMcpError
-from testio_mcp.sync.ages import concerns, has_problems, test_ages
+from testio_mcp.sync.ages import ages_of_lists, ages_of_tests, concerns
 from testio_mcp.sync.pages import PER_PAGE
 from testio_mcp.sync.rules import REVIEW_TTL, Rules
 from testio_mcp.sync.stale import MOST_REQUESTS, Stale, overview, stale_units
 from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
-from testio_mcp.tables import Problem, Product, Stamp, SyncRun
+from testio_mcp.tables import Problem, SyncRun
 from testio_mcp.views.base import Freshness
 
 if TYPE_CHECKING:
@@ -115,10 +115,11 @@ class FreshnessReader:
         """
         self._bases.append(basis)
         ages = _Ages()
-        products = await self._products(basis)
-        await self._lists(basis, products, ages)
-        await self._tests(basis, ages, now)
-        incomplete = ages.missing + ages.omitted + await self._problems(basis, products)
+        products = await self._lists(basis, ages)
+        has_problems = await self._tests(basis, ages, now)
+        incomplete = ages.missing + ages.omitted
+        if has_problems:
+            incomplete += await self._problems(basis, products)
         state, reason = await self._state(ages, now)
         return Freshness(as_of=ages.as_of, state=state, reason=reason, incomplete=incomplete)
 
@@ -234,48 +235,62 @@ class FreshnessReader:
         await self._let_go()
         await self._on_progress(0, 1, loading or "TestIO is being asked.")
 
-    async def _products(self, basis: Basis) -> dict[int, str]:
-        query = select(col(Product.id), col(Product.name))
-        if basis.product_ids:
-            query = query.where(col(Product.id).in_(basis.product_ids))
-        return {id: name for id, name in await fetch(self._session, query)}
-
-    async def _lists(self, basis: Basis, products: dict[int, str], ages: _Ages) -> None:
+    async def _lists(self, basis: Basis, ages: _Ages) -> dict[int, str]:
+        """Adds the lists of the products, and returns their names."""
         kinds = [Unit.TESTS] * basis.lists + [Unit.FEATURES] * basis.features
-        if basis.of_all_products:
-            kinds.append(Unit.PRODUCTS)
-        query = select(col(Stamp.kind), col(Stamp.id), col(Stamp.at), col(Stamp.since))
-        rows = await fetch(self._session, query.where(col(Stamp.kind).in_(kinds)))
-        stamps = {(row.kind, row.id): row for row in rows}
-        if (Unit.PRODUCTS, 0) in stamps:
-            ages.live.append(stamps[Unit.PRODUCTS, 0].at)
-        self._requests += len(kinds) * len(products)
-        for kind in (Unit.TESTS, Unit.FEATURES):
-            if kind in kinds:
-                _add_lists(ages, kind, products, stamps)
+        rows = await ages_of_lists(self._session, basis)
+        self._requests += len(kinds) * len(rows) + basis.of_all_products
+        for kind in kinds:
+            for row in rows:
+                at = getattr(row, kind)
+                ages.live += _present(at)
+                if at is None:
+                    ages.missing.append(f"The {kind} of {_named(row)} have not been read yet.")
+        if basis.lists:
+            ages.omitted += [
+                f"Of {_named(row)}, tests that ended before {row.since:%Y-%m-%d} "
+                "were not asked for."
+                for row in rows
+                if row.since
+            ]
+        return {row.id: row.name for row in rows}
 
-    async def _tests(self, basis: Basis, ages: _Ages, now: datetime) -> None:
-        if basis.test_ids == ():
-            return
-        row = await test_ages(self._session, basis, now - self._rules.review)
+    async def _tests(self, basis: Basis, ages: _Ages, now: datetime) -> bool:
+        """Adds the tests and their bugs, and returns whether there is any problem."""
+        row = await ages_of_tests(self._session, basis, now - self._rules.review)
+        if basis.of_all_products:
+            ages.live += _present(row.products)
         self._requests += ceil(row.tests / PER_PAGE) if basis.tests else 0
         self._requests += ceil(row.tests / TESTS_PER_BUG_CALL) if basis.bugs else 0
         if basis.tests:
             ages.live += _present(row.live)
             ages.review += _present(row.review)
             ages.settled += _present(row.newest)
-        if not basis.bugs:
-            return
-        ages.live += _present(row.live_bugs)
-        ages.review += _present(row.review_bugs)
-        ages.settled += _present(row.newest_bugs)
-        if row.unread:
-            ages.missing.append(f"The bugs of {_tests(row.unread)} have not been read yet.")
+        if basis.bugs:
+            ages.live += _present(row.live_bugs)
+            ages.review += _present(row.review_bugs)
+            ages.settled += _present(row.newest_bugs)
+            if row.unread:
+                ages.missing.append(f"The bugs of {_tests(row.unread)} have not been read yet.")
+        if basis.executions:
+            self._add_executions(row, ages)
+        return bool(row.has_problems)
+
+    def _add_executions(self, row: Record, ages: _Ages) -> None:
+        self._requests += row.tests
+        ages.live += _present(row.live_executions)
+        ages.review += _present(row.review_executions)
+        ages.settled += _present(row.newest_executions)
+        if row.unexecuted:
+            # No sync reads them: where nobody asks TestIO they are left out on purpose.
+            lacks = ages.missing if self.may_look_up else ages.omitted
+            lacks.append(
+                f"How features and user stories fared in {_tests(row.unexecuted)} "
+                "has not been read yet."
+            )
 
     async def _problems(self, basis: Basis, products: dict[int, str]) -> list[str]:
         """What an answer on this basis may lack because it could not be read, in sentences."""
-        if not await has_problems(self._session):
-            return []
         of = col(Problem.product_id)
         query = (
             select(of, col(Problem.kind), func.count().label("number"))
@@ -328,20 +343,8 @@ class FreshnessReader:
         return f"The first sync is running: {tests:,} tests and {bugs:,} bugs so far."
 
 
-def _add_lists(
-    ages: _Ages, kind: Unit, products: dict[int, str], stamps: dict[tuple[str, int], Record]
-) -> None:
-    for id, name in products.items():
-        found = stamps.get((kind, id))
-        if found is None:
-            ages.missing.append(f"The {kind} of product {name} ({id}) have not been read yet.")
-            continue
-        ages.live.append(found.at)
-        if found.since:
-            ages.omitted.append(
-                f"Of product {name} ({id}), tests that ended before {found.since:%Y-%m-%d} "
-                "were not asked for."
-            )
+def _named(product: Record) -> str:
+    return f"product {product.name} ({product.id})"
 
 
 def _present(*stamps: datetime | None) -> Sequence[datetime]:

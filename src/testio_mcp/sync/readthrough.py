@@ -25,6 +25,7 @@ from testio_mcp.sync.refresh import (
     refresh_bugs,
     refresh_features,
     refresh_products,
+    refresh_test,
     refresh_tests,
 )
 from testio_mcp.sync.run import NewContext, Syncer
@@ -93,6 +94,8 @@ class Refresher:
             flights += self._join([("features", product_id)], self._read)
         for product_id, ids in stale.bugs.items():
             flights += self._read_bugs(product_id, ids)
+        for product_id, ids in stale.executions.items():
+            flights += [self._read_execution(product_id, id) for id in ids]
         return flights
 
     def look_up(self, kind: str, id: int) -> Flight:
@@ -101,8 +104,11 @@ class Refresher:
         async def work(sync: SyncContext, _keys: set[Key]) -> None:
             await look_up(sync, kind, id)
 
-        [flight] = self._join([(f"unknown {kind}", id)], work)
-        return flight
+        key = (f"unknown {kind}", id)
+        # Whoever sees the test already, but not yet its bugs, waits for the same.
+        brought: list[Key] = [(part, id) for part in ("test", "bugs", "execution") if kind == "test"]
+        self._join([key, *brought], work)
+        return self._flights[key]
 
     def _read_tests(self, product_id: int, stale: Stale) -> list[Flight]:
         listed: Key = ("list", product_id)
@@ -119,6 +125,13 @@ class Refresher:
             await refresh_bugs(sync, product_id, [id for _, id in left])
 
         return self._join([("bugs", id) for id in test_ids], work)
+
+    def _read_execution(self, product_id: int, test_id: int) -> Flight:
+        async def work(sync: SyncContext, _keys: set[Key]) -> None:
+            await refresh_test(sync, product_id, test_id)
+
+        [flight] = self._join([("execution", test_id)], work)
+        return flight
 
     async def _read(self, sync: SyncContext, keys: set[Key]) -> None:
         for kind, id in keys:

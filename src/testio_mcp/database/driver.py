@@ -1,0 +1,138 @@
+"""Connections to SQLite: a statement is one hop to its thread, and readers remember answers."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import aiosqlite
+
+# How much a reader remembers: answers, and rows of each.
+REMEMBERED = 64
+REMEMBERED_ROWS = 100
+
+
+class Answer(NamedTuple):
+    """What a statement came to."""
+
+    rows: list[Any]
+    description: Any
+    rowcount: int
+    lastrowid: int | None
+
+
+class Writer(sqlite3.Connection):
+    """A connection that leaves checkpoints to the holder of the sync lock.
+
+    Several processes that checkpoint one file at the same moment can damage it
+    (SQLite before 3.51.3), and closing the last connection would be such a moment.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+
+    def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
+        return _answer(self.execute(sql, parameters))
+
+    def answer_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> Answer:
+        return _answer(self.executemany(sql, rows))
+
+
+class Reader(Writer):
+    """Remembers what it was asked until the file changes.
+
+    What every answer asks, such as how old everything is, reads far more than has changed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._answers: dict[tuple[str, tuple[Any, ...]], Answer] = {}
+        self._version: Any = None
+
+    def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
+        if not sql.startswith("SELECT"):
+            return super().answer(sql, parameters)
+        # SQLite counts what others have committed; inside a transaction it is what that one sees.
+        version = self.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._answers.clear()
+            self._version = version
+        key = (sql, tuple(parameters))
+        answer = self._answers.get(key) or super().answer(sql, parameters)
+        if len(answer.rows) <= REMEMBERED_ROWS:
+            self._answers[key] = answer
+        if len(self._answers) > REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        return answer
+
+
+def _answer(cursor: sqlite3.Cursor) -> Answer:
+    rows = cursor.fetchall() if cursor.description else []
+    found = Answer(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
+    cursor.close()
+    return found
+
+
+def connect(database: str, **options: Any) -> "Connection":
+    """What SQLAlchemy connects with; `factory` is Reader or Writer."""
+    connection = Connection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
+    # As SQLAlchemy does it: a connection that was forgotten must not keep the process alive.
+    connection._thread.daemon = True
+    return connection
+
+
+class Connection(aiosqlite.Connection):
+    """Hands out cursors that take one hop where aiosqlite's take four."""
+
+    # Not awaited by anybody but SQLAlchemy, which enters what it is given.
+    def cursor(self) -> "Cursor":  # type: ignore[override]
+        return Cursor(self)
+
+    async def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
+        return await self._in_thread(partial(self._ours.answer, sql, parameters))
+
+    async def answer_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> Answer:
+        return await self._in_thread(partial(self._ours.answer_many, sql, rows))
+
+    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        # aiosqlite has no public way to do two things in one hop, and types none of its own.
+        found: Answer = await self._execute(work)  # type: ignore[no-untyped-call]
+        return found
+
+    @property
+    def _ours(self) -> Writer:
+        assert isinstance(self._conn, Writer)
+        return self._conn
+
+
+@dataclass
+class Cursor:
+    """As much of a cursor as SQLAlchemy uses."""
+
+    connection: Connection
+    description: Any = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+    arraysize: int = 1
+    _rows: Sequence[Any] = ()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
+        return self._taken(await self.connection.answer(sql, parameters))
+
+    async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> Self:
+        return self._taken(await self.connection.answer_many(sql, rows))
+
+    async def fetchall(self) -> Sequence[Any]:
+        return self._rows
+
+    async def close(self) -> None:
+        """There is nothing to close: the statement is over."""
+
+    def _taken(self, answer: Answer) -> Self:
+        self._rows, self.description, self.rowcount, self.lastrowid = answer
+        return self
