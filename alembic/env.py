@@ -23,6 +23,11 @@ def number(_context: object, _revision: object, directives: list[Any]) -> None:
         directives[0].rev_id = f"{int(head) + 1:04}"
 
 
+def is_migrated(name: str | None, kind: str, _parents: object) -> bool:
+    """The index of words follows no revision (`search/index.py`)."""
+    return kind != "table" or not str(name).startswith("search_")
+
+
 engine = context.config.attributes.get("engine") or create_engine(
     context.get_x_argument(as_dictionary=True).get("url", "sqlite://"),
     connect_args={"isolation_level": None},
@@ -41,6 +46,7 @@ with engine.connect() as connection:
         target_metadata=metadata,
         render_as_batch=True,
         render_item=render_item,
+        include_name=is_migrated,
         process_revision_directives=number,
         transactional_ddl=True,
     )

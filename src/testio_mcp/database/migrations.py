@@ -6,9 +6,11 @@ than the server may take to answer its first request.
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +21,22 @@ _PACKAGE = Path(__file__).parents[1]
 # Beside the package when installed, at the repository root when developing.
 _FOLDERS = (_PACKAGE / "alembic", _PACKAGE.parents[1] / "alembic")
 SCRIPTS = next((folder for folder in _FOLDERS if (folder / "versions").is_dir()), _FOLDERS[0])
+# What the errors of SQLite begin with when only a new file helps.
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class Derived(Protocol):
+    """What is made of the tables and kept beside them, such as an index of words.
+
+    It follows no revision: it is made anew where it is not as this program declares it.
+    """
+
+    def is_current(self, connection: sqlite3.Connection, /) -> bool: ...
+
+    def apply(self, connection: sqlite3.Connection, /) -> None: ...
+
+    def remove(self, connection: sqlite3.Connection, /) -> None:
+        """Before the tables change: a view would keep SQLite from replacing what it reads."""
 
 
 class DatabaseDamaged(DatabaseError):
@@ -41,9 +59,7 @@ def current_revision(path: Path) -> str | None:
     if _mark(path).exists():
         raise DatabaseDamaged(f"The cache file {shown(path)} is damaged.")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as reader:
-            # Moving the log into the file is up to the holder of the sync lock.
-            reader.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        with _connected(path) as reader:
             tables = {name for (name,) in reader.execute("SELECT name FROM sqlite_master")}
             if "alembic_version" in tables:
                 row = reader.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -63,19 +79,21 @@ def current_revision(path: Path) -> str | None:
     return None
 
 
-def migrate(path: Path, *, lock_timeout: float) -> None:
-    """Create the file or bring it to the current schema.
+def migrate(path: Path, *, lock_timeout: float, derived: Derived | None = None) -> None:
+    """Create the file or bring it to the current schema, with what is `derived` from it.
 
     `lock_timeout` is in seconds: how long to wait for another process that migrates.
     """
     try:
-        if _is_current(path):
+        if _is_current(path, derived):
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.with_name(f"{path.name}.migration.lock")
         with FileLock(lock, timeout=lock_timeout, mode=0o600):
             if not _is_current(path):
-                _upgrade(path)
+                _upgrade(path, derived)
+            if derived and not _is_current(path, derived):
+                _derive(path, derived, timeout=lock_timeout)
     except Timeout as error:
         raise DatabaseError(
             f"Another process has been upgrading the cache for over {lock_timeout:g} s.",
@@ -111,17 +129,51 @@ def move_aside(path: Path, *, now: datetime) -> Path:
     return target
 
 
-def _is_current(path: Path) -> bool:
+def _is_current(path: Path, derived: Derived | None = None) -> bool:
     found, head = current_revision(path), head_revision()
     if found is not None and found > head:
         raise DatabaseNewer(
             f"The cache file {shown(path)} was written by a newer testio-mcp.",
             hint="Update testio-mcp, or set TESTIO_DB_PATH to another file.",
         )
-    return found == head
+    if found != head or derived is None:
+        return found == head
+    with _connected(path) as reader:
+        return derived.is_current(reader)
 
 
-def _upgrade(path: Path) -> None:
+@contextmanager
+def _connected(path: Path, *, timeout: float = 5) -> Iterator[sqlite3.Connection]:
+    """A connection that creates no file; `timeout` is how long it waits for a lock."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)) as opened:
+        # Moving the log into the file is up to the holder of the sync lock.
+        opened.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        opened.execute("PRAGMA wal_autocheckpoint = 0")
+        yield opened
+
+
+def _derive(path: Path, derived: Derived, *, timeout: float) -> None:
+    try:
+        with _connected(path, timeout=timeout) as writer:
+            # Closed before its end, it leaves what was there.
+            writer.execute("BEGIN IMMEDIATE")
+            derived.apply(writer)
+            writer.execute("COMMIT")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(DAMAGED):
+            raise DatabaseDamaged(f"The cache file {shown(path)} is damaged.") from error
+        raise _refused(path) from error
+
+
+def _refused(path: Path) -> DatabaseError:
+    return DatabaseError(
+        f"The cache file {shown(path)} could not be upgraded.",
+        hint="Nothing was changed. Check free disk space and permissions, then restart.",
+    )
+
+
+def _upgrade(path: Path, derived: Derived | None) -> None:
     from alembic import command  # noqa: PLC0415  see the module's docstring
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import NullPool, create_engine  # noqa: PLC0415
@@ -143,9 +195,8 @@ def _upgrade(path: Path) -> None:
             # Wider pages make bulk writes faster; this has an effect before the first table only.
             new.execute("PRAGMA page_size = 8192")
             new.execute("PRAGMA journal_mode = WAL")
+            if derived:
+                derived.remove(new)
         command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
-        raise DatabaseError(
-            f"The cache file {shown(path)} could not be upgraded.",
-            hint="Nothing was changed. Check free disk space and permissions, then restart.",
-        ) from error
+        raise _refused(path) from error

@@ -1,0 +1,1 @@
+"""What can be found by its words, and how what people type becomes a question of SQLite."""
