@@ -89,8 +89,10 @@ def bugs_of_test(world, test_id):
     return [bug for bug in world["bugs"] if bug["test_id"] == test_id]
 
 
-def test_summary(world, test, now):
+def test_summary(world, test, now, alone):
+    """`alone` is TestIO's answer about this test only."""
     bugs = bugs_of_test(world, test["id"])
+    fared = {feature["id"]: feature for feature in alone["features"]}
     dated = in_order(bugs, lambda bug: bug["reported_at"], descending=True)
     systems = counted(system for bug in bugs for system in bug["systems"])
     return {
@@ -100,14 +102,30 @@ def test_summary(world, test, now):
                 "feature_id": feature["feature_id"],
                 "test_feature_id": id,
                 "title": visible(feature["title"]),
+                "execution_status": fared[id].get("execution_status"),
+                "testers": fared[id].get("tester_count"),
                 "bugs": len([bug for bug in bugs if bug["feature_id"] == feature["feature_id"]]),
                 "user_stories": len(feature["user_stories"] or []),
             }
             for id, feature in sorted(test["features"].items())
         ],
+        "analytics": analytics(alone["analytics"]),
         "bugs": figures(bugs),
         "bugs_by_platform": dict(largest_first(systems)),
         "latest_bugs": [bug_row(bug, now) for bug in dated[:5]],
+    }
+
+
+def analytics(told):
+    """TestIO's counts, but for that of bugs."""
+    words = ("total", "tested", "passed", "failed", "blocked")
+    return {
+        "testers": told["testers_count"],
+        "devices": told["devices_count"],
+        **{
+            noun: {word: told.get(f"{word}_{noun}") for word in words}
+            for noun in ("features", "user_stories")
+        },
     }
 
 

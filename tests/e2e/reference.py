@@ -27,15 +27,14 @@ async def read_world(url, token):
     return world
 
 
-async def read_counts(url, token, test_ids):
-    """TestIO's own counts by test: of its bugs, and by test feature of those of each feature."""
-    counts = {}
+async def read_alone(url, token, test_ids):
+    """The answers about single tests, by id: they tell how features and user stories fared."""
     async with _connection(url, token) as api:
-        for id in test_ids:
-            test = await _get(api, f"exploratory_tests/{id}", "exploratory_test")
-            by_feature = {feature["id"]: feature.get("bugs_found") for feature in test["features"]}
-            counts[id] = test["analytics"]["total_bugs"], by_feature
-    return counts
+        query = {"includes[]": "user_stories"}
+        return {
+            id: await _get(api, f"exploratory_tests/{id}", "exploratory_test", **query)
+            for id in test_ids
+        }
 
 
 def _connection(url, token):

@@ -107,9 +107,20 @@ async def test_the_guard_sees_what_a_server_reaches_for(old_path, environment, l
     assert "testio.invalid" in log.read_text()
 
 
+# What tools cannot do without, apart from the thing that they are about.
+ABOUT_ALL = {"search": {"query": "login"}, "query_metrics": {"metrics": ["bug_count"]}}
+ABOUT_ONE = {
+    *("get_product_summary", "get_test_summary", "list_features", "get_feature_summary"),
+    *("list_user_stories", "get_user_summary", "get_bug_summary"),
+}
+
+
 async def test_an_empty_demo_is_offline_too(environment, log, sandbox):
-    about_one = ("get_product_summary", "get_test_summary", "get_bug_summary")
-    asked = {tool.__name__: {} for tool in TOOLS if tool.__name__ not in about_one}
+    asked = {
+        tool.__name__: ABOUT_ALL.get(tool.__name__, {})
+        for tool in TOOLS
+        if tool.__name__ not in ABOUT_ONE
+    }
     found = await ask_all(environment, log, asked, "--demo", "--offline")
     assert log.read_text() == ""
     assert "testio-mcp is offline" in found.pop("sync_data").content[0].text
@@ -127,11 +138,17 @@ async def test_a_demo_that_was_filled_before_is_served_offline(environment, log,
     test, bug = (
         filled[tool].structured_content["items"][0] for tool in ("list_tests", "list_bugs")
     )
-    asked = {tool.__name__: {} for tool in TOOLS} | {
+    about_one = {
         "get_product_summary": {"product_id": test["product_id"]},
         "get_test_summary": {"test_id": test["id"]},
+        "list_features": {"product_id": test["product_id"]},
+        "get_feature_summary": {"feature_id": bug["feature_id"]},
+        "list_user_stories": {"test_id": test["id"]},
+        "get_user_summary": {"user": bug["reporter"]},
         "get_bug_summary": {"bug_id": bug["id"]},
     }
+    assert about_one.keys() == ABOUT_ONE
+    asked = {tool.__name__: {} for tool in TOOLS} | ABOUT_ALL | about_one
     check(await ask_all(environment, log, asked, "--demo", "--offline"))
     assert log.read_text() == ""
 

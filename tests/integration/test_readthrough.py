@@ -13,11 +13,12 @@ CALLERS = 50
 
 
 @pytest.fixture
-async def reader(synced_path, settings, sandbox):
-    """Its token has been seen to be the customer's."""
+async def reader(synced_path, settings, sandbox, test_id):
+    """Its token has been seen to be the customer's, and how one test fared, which no sync reads."""
     async with reading(settings, sandbox) as reader:
         reader.age("kind = 'products'")
         await reader.products()
+        await reader.test(test_id)
         sandbox.reset_counts()
         yield reader
 

@@ -83,6 +83,7 @@ async def test_once_the_fault_is_gone_the_next_call_recovers(
 
 @with_faults
 async def test_only_what_was_never_read_is_an_error_which_says_so(reader, test_id, fault, said):
+    await reader.test(test_id)
     reader.forget(f"kind = 'bugs' AND id = {test_id}")
     reader.sandbox.faults.add(fault)
     with pytest.raises(TestIOMcpError) as raised:

@@ -46,6 +46,9 @@ def finish(synced_path, sandbox, test_id):
         for unit, at in ((Unit.TEST, read), (Unit.BUGS, bugs)):
             query = "UPDATE stamps SET at = ? WHERE kind = ? AND id = ?"
             change(synced_path, query, ago(seconds=at), unit, test_id)
+        # The test was read alone at that time, so that it is known how it fared.
+        query = "INSERT INTO stamps (kind, id, customer_id, at) VALUES (?, ?, 0, ?)"
+        change(synced_path, query, Unit.EXECUTION, test_id, ago(seconds=read))
 
     return finish
 

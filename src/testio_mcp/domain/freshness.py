@@ -16,9 +16,10 @@ class Unit(StrEnum):
     TESTS = "tests"
     # By product: its list of tests when it was last read from end to end.
     ALL_TESTS = "all_tests"
-    # By test: the test itself, all its bugs.
+    # By test: the test itself, all its bugs, how its features and user stories fared.
     TEST = "test"
     BUGS = "bugs"
+    EXECUTION = "execution"
 
 
 class State(StrEnum):
@@ -40,6 +41,8 @@ class Basis:
     tests: bool = True
     bugs: bool = False
     features: bool = False
+    # How features and user stories fared in the tests that are named.
+    executions: bool = False
 
     @property
     def of_all_products(self) -> bool:

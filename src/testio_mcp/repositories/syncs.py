@@ -8,8 +8,20 @@ from sqlmodel import col
 from testio_mcp.domain.bugs import BugStatus, Severity
 from testio_mcp.domain.products import ProductType
 from testio_mcp.domain.tests import TestingType, TestStatus
+from testio_mcp.domain.user_stories import ExecutionStatus
 from testio_mcp.repositories.base import Repository
-from testio_mcp.tables import Bug, Feature, Problem, Product, SyncRun, Test, User, UserStory
+from testio_mcp.tables import (
+    Bug,
+    Feature,
+    Problem,
+    Product,
+    StoryExecution,
+    SyncRun,
+    Test,
+    TestFeature,
+    User,
+    UserStory,
+)
 
 COUNTED = (Product, Feature, UserStory, Test, Bug, User)
 # Fields whose words TestIO may add to, with the words that are documented.
@@ -19,6 +31,8 @@ WORDS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("testing type", Test.testing_type, tuple(TestingType)),
     ("bug status", Bug.status, tuple(BugStatus)),
     ("bug severity", Bug.severity, tuple(Severity)),
+    ("feature's execution", TestFeature.execution_status, tuple(ExecutionStatus)),
+    ("user story's execution", StoryExecution.execution_status, tuple(ExecutionStatus)),
 )
 
 

@@ -71,20 +71,8 @@ def _ages_of_tests(
     with_bugs: bool, with_executions: bool, of_products: bool, of_tests: bool
 ) -> Query:
     read, bugs, executed = aliased(Stamp), aliased(Stamp), aliased(Stamp)
-    review_ends_before: BindParameter[datetime] = bindparam("review_ends_before")
-    final = col(Test.status).in_(FINAL)
-
-    def oldest(kind: Any, of: ColumnElement[bool]) -> ColumnElement[Any]:
-        is_settled = settled(review_ends_before, Test, kind if kind is executed else read, bugs)
-        return func.min(case((of & ~func.coalesce(is_settled, False), kind.at)))
-
-    def unread(kind: Any) -> ColumnElement[Any]:
-        return func.count().filter(col(kind.at).is_(None), col(Test.id).is_not(None))
-
     columns = [
-        oldest(read, ~final).label("live"),
-        oldest(read, final).label("review"),
-        func.max(read.at).label("newest"),
+        *_ages_of(read, read, bugs, ""),
         func.count(col(Test.id)).label("tests"),
         select(col(Stamp.at))
         .where(col(Stamp.kind) == Unit.PRODUCTS)
@@ -93,19 +81,10 @@ def _ages_of_tests(
         exists(select(col(Problem.event_id))).label("has_problems"),
     ]
     if with_bugs:
-        columns += [
-            oldest(bugs, ~final).label("live_bugs"),
-            oldest(bugs, final).label("review_bugs"),
-            func.max(bugs.at).label("newest_bugs"),
-            unread(bugs).label("unread"),
-        ]
+        columns += [*_ages_of(bugs, read, bugs, "_bugs"), _unread(bugs).label("unread_bugs")]
     if with_executions:
-        columns += [
-            oldest(executed, ~final).label("live_executions"),
-            oldest(executed, final).label("review_executions"),
-            func.max(executed.at).label("newest_executions"),
-            unread(executed).label("unexecuted"),
-        ]
+        columns += _ages_of(executed, executed, bugs, "_executions")
+        columns.append(_unread(executed).label("unread_executions"))
     query: Query = (
         select(*columns)
         .select_from(Test)
@@ -119,6 +98,22 @@ def _ages_of_tests(
     if of_tests:
         query = query.where(col(Test.id).in_(bindparam("test_ids", expanding=True)))
     return query
+
+
+def _ages_of(stamp: Any, read: Any, bugs: Any, suffix: str) -> list[ColumnElement[Any]]:
+    """Of a stamp of tests; `read` and `bugs` are those by which a test is settled."""
+    review_ends_before: BindParameter[datetime] = bindparam("review_ends_before")
+    final = col(Test.status).in_(FINAL)
+    may_change = ~func.coalesce(settled(review_ends_before, Test, read, bugs), False)
+    return [
+        func.min(case((~final & may_change, stamp.at))).label(f"live{suffix}"),
+        func.min(case((final & may_change, stamp.at))).label(f"review{suffix}"),
+        func.max(stamp.at).label(f"newest{suffix}"),
+    ]
+
+
+def _unread(stamp: Any) -> ColumnElement[Any]:
+    return func.count().filter(col(stamp.at).is_(None), col(Test.id).is_not(None))
 
 
 def concerns(basis: Basis) -> ColumnElement[bool]:

@@ -15,6 +15,8 @@ from testio_mcp.sync.statements import table_of
 from testio_mcp.sync.store import forget_stamps, read_later
 from testio_mcp.tables import Bug, Feature, Problem, Product, Test, UserStory
 
+OF_A_TEST = (Unit.TEST, Unit.BUGS, Unit.EXECUTION)
+
 
 async def delete_product(sync: SyncContext, product_id: int, began: datetime) -> None:
     """With everything that is its own; a list of products from after `began` wins."""
@@ -34,7 +36,7 @@ async def delete_product(sync: SyncContext, product_id: int, began: datetime) ->
         tests = [id for (id,) in await fetch(session, query)]
         for kind, (model, condition) in ours.items():
             await _mark(session, sync, kind, model, condition)
-        await forget_stamps(session, sync.customer_id, (Unit.TEST, Unit.BUGS), tests)
+        await forget_stamps(session, sync.customer_id, OF_A_TEST, tests)
         lists = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
         await forget_stamps(session, sync.customer_id, lists, [product_id])
         of_product = col(Problem.product_id) == product_id
@@ -50,7 +52,7 @@ async def delete_test(sync: SyncContext, test_id: int, began: datetime) -> None:
         await _mark(session, sync, Kind.TESTS, Test, col(Test.id) == test_id)
         await _mark(session, sync, Kind.BUGS, Bug, col(Bug.test_id) == test_id)
         # Should it come back, it and its bugs are read as if never before.
-        await forget_stamps(session, sync.customer_id, (Unit.TEST, Unit.BUGS), [test_id])
+        await forget_stamps(session, sync.customer_id, OF_A_TEST, [test_id])
         await close(session, sync.customer_id, Subject.TEST, items=[test_id])
         await close_bugs(session, sync.customer_id, [test_id], but=())
 

@@ -270,8 +270,9 @@ class FreshnessReader:
             ages.live += _present(row.live_bugs)
             ages.review += _present(row.review_bugs)
             ages.settled += _present(row.newest_bugs)
-            if row.unread:
-                ages.missing.append(f"The bugs of {_tests(row.unread)} have not been read yet.")
+            if row.unread_bugs:
+                bugs = f"The bugs of {_tests(row.unread_bugs)}"
+                ages.missing.append(f"{bugs} have not been read yet.")
         if basis.executions:
             self._add_executions(row, ages)
         return bool(row.has_problems)
@@ -281,11 +282,11 @@ class FreshnessReader:
         ages.live += _present(row.live_executions)
         ages.review += _present(row.review_executions)
         ages.settled += _present(row.newest_executions)
-        if row.unexecuted:
+        if row.unread_executions:
             # No sync reads them: where nobody asks TestIO they are left out on purpose.
             lacks = ages.missing if self.may_look_up else ages.omitted
             lacks.append(
-                f"How features and user stories fared in {_tests(row.unexecuted)} "
+                f"How features and user stories fared in {_tests(row.unread_executions)} "
                 "has not been read yet."
             )
 

@@ -163,6 +163,36 @@ def test_feature_row(payload: TestFeaturePayload, test_id: int) -> Row:
     }
 
 
+def execution_row(payload: TestFeaturePayload) -> Row:
+    """What only the answer about a single test tells of a feature."""
+    return {
+        "execution_status": _clean(payload.execution_status),
+        "tester_count": payload.tester_count,
+    }
+
+
+def analytics_row(payload: TestPayload) -> Row:
+    """What only that answer counts."""
+    return {"analytics": payload.analytics.model_dump() if payload.analytics else None}
+
+
+def story_execution_rows(payload: TestFeaturePayload) -> list[Row]:
+    """How its user stories fared, in their order."""
+    return [
+        {
+            "test_feature_id": payload.id,
+            "position": position,
+            "user_story_id": story.id,
+            "title": clean(story.title or story.path or UNTITLED),
+            "execution_status": _clean(story.execution_status),
+            "tested_by_count": story.tested_by_count,
+            "bugs_found": story.bugs_found,
+            "bug_ids": list(story.bug_ids),
+        }
+        for position, story in enumerate(payload.user_stories)
+    ]
+
+
 def bug_row(payload: BugPayload, product_id: int, reasons: Mapping[str, str]) -> Row:
     status = bug_status(payload)
     return {

@@ -106,7 +106,7 @@ class Refresher:
 
         key = (f"unknown {kind}", id)
         # Whoever sees the test already, but not yet its bugs, waits for the same.
-        brought: list[Key] = [(part, id) for part in ("test", "bugs", "execution") if kind == "test"]
+        brought: list[Key] = [("test", id), ("bugs", id)] if kind == "test" else []
         self._join([key, *brought], work)
         return self._flights[key]
 

@@ -46,7 +46,7 @@ async def refresh_tests(
         for page in pages:
             left -= await _refresh_page(sync, product_id, page)
     for id in sorted(left):
-        await _refresh_test(sync, product_id, id)
+        await refresh_test(sync, product_id, id)
 
 
 async def refresh_bugs(sync: SyncContext, product_id: int, test_ids: Collection[int]) -> None:
@@ -139,7 +139,8 @@ async def _store(sync: SyncContext, product_id: int, listing: Listing[TestPayloa
     return await store_tests(sync, product_id, listing.items, listing.began, unreadable=failures)
 
 
-async def _refresh_test(sync: SyncContext, product_id: int, test_id: int) -> None:
+async def refresh_test(sync: SyncContext, product_id: int, test_id: int) -> None:
+    """One test, with how its features and user stories fared."""
     began = datetime.now(UTC)
     try:
         fetched = await sync.client.test(test_id)

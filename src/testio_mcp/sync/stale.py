@@ -23,6 +23,7 @@ from testio_mcp.tables import Product, Stamp, Test
 MOST_REQUESTS = 10
 # A catalogue takes the product itself, its features and its user stories.
 REQUESTS_PER_CATALOGUE = 3
+OF_TESTS = (Unit.TEST, Unit.BUGS, Unit.EXECUTION)
 LISTED = (Unit.PRODUCTS, Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
 
 
@@ -35,6 +36,8 @@ class Stale:
     features: set[int] = field(default_factory=set)
     tests: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     bugs: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    # The answer about a single test brings the test as well.
+    executions: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     # Only a sync reads what was never read from end to end.
     needs_sync: bool = False
     # There is nothing older to serve instead.
@@ -55,6 +58,7 @@ class Stale:
             # Tests of one product mostly stand on a page or two.
             + sum(min(len(ids), 2) for ids in self.tests.values())
             + sum(ceil(len(ids) / TESTS_PER_BUG_CALL) for ids in self.bugs.values())
+            + sum(len(ids) for ids in self.executions.values())
         )
 
 
@@ -64,6 +68,8 @@ async def stale_units(
     stale = Stale()
     for basis in bases:
         await _add_lists(session, basis, rules, now, stale)
+        if basis.executions:
+            await _add_executions(session, basis, rules, now, stale)
         if basis.test_ids != ():
             await _add_tests(session, basis, rules, now, stale)
     return stale
@@ -97,6 +103,26 @@ async def _add_lists(
     stale.needs_sync |= any((Unit.ALL_TESTS, id) not in stamps for id in stale.lists)
 
 
+async def _add_executions(
+    session: ReadSession, basis: Basis, rules: Rules, now: datetime, stale: Stale
+) -> None:
+    """Also those that were never read; but the rest of the answer is not to wait for them long."""
+    limit = case((col(Test.status).in_(FINAL), now - REVIEW_TTL), else_=now - rules.ttl)
+    query = (
+        select(col(Test.id), col(Test.product_id))
+        .join(Stamp, _stamp_of(Stamp, Unit.EXECUTION), isouter=True)
+        # Nobody looks for what is stale in an answer about a settled test.
+        .where(or_(col(Stamp.at).is_(None), col(Stamp.at) < limit))
+        .where(col(Test.id).in_(basis.test_ids or ()))
+    )
+    for id, product_id in await fetch(session, query):
+        stale.executions[product_id].add(id)
+
+
+def _stamp_of(stamp: Any, unit: Unit) -> ColumnElement[bool]:
+    return and_(col(stamp.id) == col(Test.id), col(stamp.kind) == unit)
+
+
 async def _add_tests(
     session: ReadSession, basis: Basis, rules: Rules, now: datetime, stale: Stale
 ) -> None:
@@ -114,8 +140,8 @@ async def _add_tests(
             is_due(read).label("test"),
             is_due(bugs).label("bugs"),
         )
-        .join(read, and_(col(read.id) == col(Test.id), col(read.kind) == Unit.TEST), isouter=True)
-        .join(bugs, and_(col(bugs.id) == col(Test.id), col(bugs.kind) == Unit.BUGS), isouter=True)
+        .join(read, _stamp_of(read, Unit.TEST), isouter=True)
+        .join(bugs, _stamp_of(bugs, Unit.BUGS), isouter=True)
         .where(~func.coalesce(settled(now - rules.review, Test, read, bugs), False))
         .where(or_(*[is_due(read)] * basis.tests, *[is_due(bugs)] * basis.bugs, false()))
     )
@@ -124,7 +150,7 @@ async def _add_tests(
     if basis.test_ids is not None:
         query = query.where(col(Test.id).in_(basis.test_ids))
     for row in await fetch(session, query):
-        if row.test and basis.tests:
+        if row.test and basis.tests and row.id not in stale.executions.get(row.product_id, ()):
             stale.tests[row.product_id].add(row.id)
         if row.bugs and basis.bugs:
             stale.bugs[row.product_id].add(row.id)
@@ -134,7 +160,7 @@ async def _add_tests(
 async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Record]:
     """By kind and product: units, the oldest and the newest stamp, how many are stale."""
     final, at = col(Test.status).in_(FINAL), col(Stamp.at)
-    of_test = and_(col(Stamp.kind).in_((Unit.TEST, Unit.BUGS)), col(Test.id) == col(Stamp.id))
+    of_test = and_(col(Stamp.kind).in_(OF_TESTS), col(Test.id) == col(Stamp.id))
     of_product = and_(col(Stamp.kind).in_(LISTED), col(Product.id) == col(Stamp.id))
     limit = case((final, now - REVIEW_TTL), else_=now - rules.ttl)
     became_final = func.coalesce(col(Test.status_changed_at), col(Test.first_seen_at))
@@ -143,8 +169,8 @@ async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Re
     # Of what a session may not see there is a stamp, but neither a test nor a product.
     is_visible = or_(col(Stamp.id) == 0, col(Test.id).is_not(None), col(Product.id).is_not(None))
     product_id = func.coalesce(col(Product.id), col(Test.product_id))
-    # What is read once a day, or once, is never stale.
-    ages = col(Stamp.kind).not_in((Unit.ALL_TESTS, Unit.REJECT_REASONS))
+    # What is read once a day, or once, or only when somebody asks is never stale.
+    ages = col(Stamp.kind).not_in((Unit.ALL_TESTS, Unit.REJECT_REASONS, Unit.EXECUTION))
     stale = and_(ages, at < limit, ~func.coalesce(is_settled, False))
     query = (
         select(

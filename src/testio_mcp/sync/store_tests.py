@@ -16,16 +16,22 @@ from testio_mcp.errors import ApiError
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.mapping import (
     Row,
+    analytics_row,
+    execution_row,
     lost_feature_row,
+    story_execution_rows,
     test_details_row,
     test_feature_row,
     test_row,
 )
 from testio_mcp.sync.problems import Failure, close, remember
 from testio_mcp.sync.statements import Prepared, insert_missing, table_of, upsert, within
-from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
+from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, replace_children, stamp
 from testio_mcp.sync.store_catalogue import user_ids
-from testio_mcp.tables import Feature, Product, Test, TestDetails, TestFeature
+from testio_mcp.tables import Feature, Product, StoryExecution, Test, TestDetails, TestFeature
+
+# The form of an answer about one test, which tells more than a list.
+SINGLE = "single"
 
 
 async def store_tests(
@@ -54,11 +60,12 @@ async def store_tests(
             (raws[id], _row(payload, product_id, people, began)) for id, payload in payloads.items()
         ]
         kept = await keep(session, sync, Kind.TESTS, Test, found, form)
-        await _keep_children(
-            session, sync, product_id, [payloads[id] for id in sorted(kept.written)]
-        )
+        written = [payloads[id] for id in sorted(kept.written)]
+        await _keep_children(session, sync, product_id, written, form)
         stored = await existing_ids(session, Test, payloads, sync.customer_id)
         await stamp(session, sync.customer_id, Unit.TEST, stored, began)
+        if form == SINGLE:
+            await stamp(session, sync.customer_id, Unit.EXECUTION, stored, began)
         await close(session, sync.customer_id, Subject.TEST, items=stored)
         await remember(session, sync.customer_id, [*unreadable, *kept.failures])
     sync.note(Kind.TESTS, [*unreadable, *kept.failures])
@@ -80,7 +87,7 @@ async def store_test(sync: SyncContext, product_id: int, fetched: Fetched[TestPa
             )
         product_id = named.id
     item = Item(fetched.payload, fetched.raw)
-    await store_tests(sync, product_id, [item], fetched.began, form="single")
+    await store_tests(sync, product_id, [item], fetched.began, form=SINGLE)
     return product_id
 
 
@@ -99,21 +106,42 @@ async def _keep_children(
     sync: SyncContext,
     product_id: int,
     tests: Sequence[TestPayload],
+    form: str,
 ) -> None:
     owner = {"customer_id": sync.customer_id}
-    await upsert(session, TestDetails, [{**test_details_row(test), **owner} for test in tests])
+    # A list says nothing about executions, and what the single call said of them stays.
+    is_single = form == SINGLE
+    details = [
+        {**test_details_row(test), **owner, **(analytics_row(test) if is_single else {})}
+        for test in tests
+    ]
+    await upsert(session, TestDetails, details)
     await _keep_lost_features(session, sync, product_id, tests)
-    features = [
-        {**test_feature_row(feature, test.id), **owner}
+    named = [
+        (test, feature)
         for test in tests
         for feature in test.features
         if feature.feature_id is not None
+    ]
+    features = [
+        {
+            **test_feature_row(feature, test.id),
+            **owner,
+            **(execution_row(feature) if is_single else {}),
+        }
+        for test, feature in named
     ]
     # A bug whose test feature goes keeps its feature.
     await _delete_features()(
         session, test_ids=[test.id for test in tests], kept=[row["id"] for row in features]
     )
     await upsert(session, TestFeature, features)
+    if is_single:
+        stories = [
+            {**row, **owner} for _, feature in named for row in story_execution_rows(feature)
+        ]
+        parents = [row["id"] for row in features]
+        await replace_children(session, StoryExecution, "test_feature_id", parents, stories)
 
 
 @cache

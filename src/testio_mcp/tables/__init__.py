@@ -4,7 +4,7 @@ from sqlmodel import SQLModel
 
 from testio_mcp.tables.bug import Bug, BugDetails, BugDevice
 from testio_mcp.tables.customer import Customer
-from testio_mcp.tables.feature import Feature, TestFeature, UserStory
+from testio_mcp.tables.feature import Feature, StoryExecution, TestFeature, UserStory
 from testio_mcp.tables.fence import fence
 from testio_mcp.tables.problem import Problem, ProblemTest
 from testio_mcp.tables.product import Product
@@ -26,6 +26,7 @@ __all__ = [
     "Product",
     "RejectReason",
     "Stamp",
+    "StoryExecution",
     "SyncRun",
     "Test",
     "TestDetails",
@@ -44,6 +45,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     TestDetails,
     Feature,
     TestFeature,
+    StoryExecution,
     UserStory,
     Bug,
     BugDetails,

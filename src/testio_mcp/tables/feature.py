@@ -1,6 +1,6 @@
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, ForeignKey, Index
 from sqlmodel import Field
 
 from testio_mcp.tables.base import Deletable, OfProduct, Owned
@@ -42,6 +42,29 @@ class TestFeature(Owned, table=True):
     enable_default: bool | None = None
     enable_content: bool | None = None
     enable_visual: bool | None = None
+    # Plain text, not an enum: TestIO may add values. Null until the test was read alone.
+    execution_status: str | None = None
+    tester_count: int | None = None
+
+
+class StoryExecution(Owned, table=True):
+    """How a user story fared in a test, as TestIO counts it; there is a row once that was read."""
+
+    __tablename__ = "story_executions"
+
+    test_feature_id: int = Field(
+        primary_key=True,
+        sa_column_args=(ForeignKey("test_features.id", ondelete="CASCADE"),),
+    )
+    position: int = Field(primary_key=True)
+    customer_id: int
+    # No reference: the story may have left the catalogue. Null where TestIO gives a title only.
+    user_story_id: int | None = None
+    title: str
+    execution_status: str | None = None
+    tested_by_count: int | None = None
+    bugs_found: int | None = None
+    bug_ids: list[int] = Field(default_factory=list, sa_type=JSON)
 
 
 class UserStory(Owned, OfProduct, Deletable, table=True):

@@ -1,0 +1,42 @@
+"""The words for features, and how to narrow a list of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# With fewer tests, one bad day would make a feature the most fragile one (product: Precisely).
+FEWEST_TESTS = 2
+
+
+class HasUserStories(StrEnum):
+    ANY = "any"
+    YES = "yes"
+    NO = "no"
+
+
+class FeatureSort(StrEnum):
+    TITLE = "title"
+    TITLE_DESC = "-title"
+    TESTS = "tests"
+    TESTS_DESC = "-tests"
+    BUGS = "bugs"
+    BUGS_DESC = "-bugs"
+    BUGS_PER_TEST = "bugs_per_test"
+    BUGS_PER_TEST_DESC = "-bugs_per_test"
+    FRAGILITY = "fragility"
+    FRAGILITY_DESC = "-fragility"
+    USER_STORIES = "user_stories"
+    USER_STORIES_DESC = "-user_stories"
+
+
+@dataclass(frozen=True)
+class FeatureFilter:
+    """`search` is looked for in titles; empty means any."""
+
+    product_id: int
+    search: str = ""
+    has_user_stories: HasUserStories = HasUserStories.ANY
+
+
+def fragility(severity_score: int, tests: int) -> float | None:
+    """The severity score for each test that contains the feature; None for too few tests."""
+    return severity_score / tests if tests >= FEWEST_TESTS else None
