@@ -1,5 +1,7 @@
 """Lists of bugs, and all about one bug, equal what TestIO's answers say."""
 
+import re
+
 import pytest
 from tests.e2e import counting, reference
 from tests.e2e.test_figures import PERIODS
@@ -72,6 +74,7 @@ SORTS = {
     # By gravity: the gravest is the largest.
     "severity": lambda row: -[*counting.GRAVITY, row["severity"]].index(row["severity"]),
     "status": lambda row: row["status"],
+    "auto_accept_at": lambda row: row["auto_accept_at"],
     "title": lambda row: row["title"].casefold(),
     "id": lambda row: row["id"],
 }
@@ -112,6 +115,52 @@ async def test_bugs_are_sorted(server, sort):
     key = SORTS[sort.removeprefix("-")]
     rows = await server.rows("list_bugs", page_size=40, test_ids=test_ids, sort=sort)
     assert rows == counting.in_order(expected, key, descending=sort.startswith("-"))
+
+
+async def test_open_bugs_are_told_in_the_order_in_which_they_are_accepted(server):
+    rows = await server.rows("list_bugs", statuses="open", sort="auto_accept_at")
+    assert {row["status"] for row in rows} == {"open"}
+    due = [row["auto_accept_at"] for row in rows]
+    known = [at for at in due if at]
+    assert due == sorted(known) + [None] * (len(due) - len(known))
+    for row in rows[: len(known)]:
+        left = reference.instant_of(row["auto_accept_at"]) - server.now
+        assert abs(left.total_seconds() / 86_400 - row["days_to_auto_acceptance"] - 0.5) <= 0.51
+
+
+@pytest.mark.parametrize("detail", ["preview", "full"])
+async def test_a_list_tells_as_much_of_each_bug_as_was_asked(server, detail):
+    test_ids = [100_068, ODD_TEST]
+    page, text = await server.said(
+        "list_bugs", test_ids=test_ids, detail=detail, page_size=100, sort="id"
+    )
+    bugs = {bug["id"]: bug for bug in server.world["bugs"]}
+    assert page["items"]
+    for row in page["items"]:
+        whole = counting.bug_summary(bugs[row["id"]], server.now)
+        assert row["previous_status"] == server.status_before("bugs", bugs[row["id"]])
+        if detail == "preview":
+            assert row["comment_count"] == len(whole.pop("comments"))
+            assert row["attachment_count"] == len(whole.pop("attachments"))
+            happened = whole.pop("actual_result")
+            assert (row["actual_result"] or "")[:50] == " ".join((happened or "").split())[:50]
+        else:
+            assert row.keys() >= whole.keys()
+        told = {key: value for key, value in row.items() if key in whole}
+        assert told == {key: whole[key] for key in told}
+        assert f"**Bug {row['id']}: " in text
+
+
+async def test_bugs_are_found_by_words_in_their_texts(server):
+    def has_words(bug):
+        texts = (bug["title"], *bug["details"]["steps"], bug["details"]["actual_result"] or "")
+        words = " ".join(texts).casefold()
+        return all(re.search(rf"\b{word}\b", words) for word in ("coupon", "checkout"))
+
+    expected = [row["id"] for row in matching_bugs(server, has_words)]
+    assert expected
+    rows = await server.rows("list_bugs", search="Checkout coupon")
+    assert [row["id"] for row in rows] == expected
 
 
 async def test_bugs_are_told_in_full(server):

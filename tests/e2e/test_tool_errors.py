@@ -212,10 +212,10 @@ async def test_an_error_nobody_expected_is_masked(synced_path, client):
 
 @of_its_own
 async def test_an_error_of_the_database_says_what_it_means(synced_path, client):
-    change(synced_path, "ALTER TABLE bugs RENAME TO gone")
+    change(synced_path, "ALTER TABLE stamps RENAME TO gone")
     text = await error_of(client, "list_bugs")
     assert "The cache could not be used" in text
-    assert "bugs" not in text
+    assert "stamps" not in text
 
 
 @of_its_own

@@ -20,6 +20,9 @@ async def asking(synced_path, settings, sandbox):
         engine = reader.app.services._database._readers.sync_engine
 
         async def ask(tool, **arguments):
+            # The first call reads from TestIO what no sync does.
+            await client.call_tool(tool, arguments)
+            sandbox.reset_counts()
             with recorded(engine) as statements:
                 answer = await client.call_tool(tool, arguments)
             assert answer.structured_content["freshness"]["state"] == "fresh"
@@ -52,12 +55,42 @@ def by_devices(path, order):
     return rows(path, query.format(order))[0][0]
 
 
-@pytest.mark.parametrize("tool", ["list_products", "list_tests", "list_bugs"])
-async def test_a_large_page_takes_as_many_statements_as_a_small_one(asking, tool):
-    few, small = await asking(tool, page_size=1)
-    many, large = await asking(tool, page_size=100)
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_products", {}),
+        ("list_tests", {}),
+        ("list_bugs", {}),
+        ("list_features", {"product_id": SHOP}),
+        ("list_user_stories", {"product_id": SHOP}),
+        ("list_user_stories", {"test_id": "SELECT max(test_id) FROM bugs"}),
+        ("list_users", {"type": "tester"}),
+        ("list_users", {"type": "customer"}),
+    ],
+)
+async def test_a_large_page_takes_as_many_statements_as_a_small_one(
+    asking, synced_path, tool, arguments
+):
+    named = {name: resolved(synced_path, value) for name, value in arguments.items()}
+    few, small = await asking(tool, page_size=1, **named)
+    many, large = await asking(tool, page_size=100, **named)
     assert few["returned"] == 1 < many["returned"]
     assert len(small) == len(large)
+
+
+def by_tests(path, order):
+    """The feature of the fewest or the most tests."""
+    query = "SELECT feature_id FROM test_features GROUP BY feature_id ORDER BY count(*) {} LIMIT 1"
+    return rows(path, query.format(order))[0][0]
+
+
+def by_reports(path, order):
+    """The tester with the fewest or the most bugs."""
+    query = (
+        "SELECT reporter_id FROM bugs WHERE reporter_id IS NOT NULL"
+        " GROUP BY reporter_id ORDER BY count(*) {} LIMIT 1"
+    )
+    return rows(path, query.format(order))[0][0]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +102,18 @@ async def test_a_large_page_takes_as_many_statements_as_a_small_one(asking, tool
             "test_id",
             lambda path: by_bugs(path, "ASC"),
             lambda path: by_bugs(path, "DESC"),
+        ),
+        (
+            "get_feature_summary",
+            "feature_id",
+            lambda path: by_tests(path, "ASC"),
+            lambda path: by_tests(path, "DESC"),
+        ),
+        (
+            "get_user_summary",
+            "user",
+            lambda path: by_reports(path, "ASC"),
+            lambda path: by_reports(path, "DESC"),
         ),
         (
             "get_bug_summary",
@@ -109,6 +154,10 @@ FILTERS = {
         {"reported_by": ["SELECT min(name) FROM users WHERE type = 'tester'"]},
         {"operating_systems": ["SELECT min(operating_system) FROM bug_devices"]},
         {"period": "last 3 days"},
+        {"changed_since": "yesterday"},
+        {"search": "checkout"},
+        {"statuses": ["open"], "sort": "auto_accept_at"},
+        {"statuses": ["open"], "detail": "full"},
         {"product_ids": [GAME], "statuses": ["open"], "severities": ["high"]},
     ],
     "list_tests": [
@@ -117,11 +166,30 @@ FILTERS = {
         {"testing_types": ["rapid"]},
         {"feature_ids": ["SELECT min(feature_id) FROM test_features"]},
         {"period": "last 3 days"},
+        {"changed_since": "yesterday"},
+        {"search": "checkout"},
         {"product_ids": [GAME], "statuses": ["running"]},
     ],
     "list_products": [{"types": ["gaming"]}],
     "get_product_summary": [{"product_id": GAME}],
     "get_test_summary": [{"test_id": "SELECT min(test_id) FROM bugs"}],
+    "list_features": [{"product_id": GAME}, {"product_id": GAME, "sort": "-fragility"}],
+    "get_feature_summary": [{"feature_id": "SELECT min(feature_id) FROM test_features"}],
+    "list_user_stories": [
+        {"product_id": GAME},
+        {"test_id": "SELECT min(test_id) FROM bugs"},
+        {"test_id": "SELECT min(test_id) FROM bugs", "execution_status": "failed"},
+    ],
+    "list_users": [
+        {"product_ids": [GAME]},
+        {"period": "last 3 days"},
+        {"type": "customer", "product_ids": [GAME]},
+        {"type": "customer", "period": "last 3 days"},
+    ],
+    "get_user_summary": [
+        {"user": "SELECT min(id) FROM users WHERE type = 'tester'"},
+        {"user": "SELECT min(id) FROM users WHERE type = 'customer'"},
+    ],
     "get_bug_summary": [{"bug_id": "SELECT min(id) FROM bugs"}],
 }
 CASES = [(tool, wanted) for tool, every in FILTERS.items() for wanted in every]

@@ -1,7 +1,7 @@
 """The words for bugs, and how to narrow a list of them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from testio_mcp.domain.periods import Period
@@ -43,15 +43,27 @@ class BugSort(StrEnum):
     SEVERITY_DESC = "-severity"
     STATUS = "status"
     STATUS_DESC = "-status"
+    AUTO_ACCEPT = "auto_accept_at"
+    AUTO_ACCEPT_DESC = "-auto_accept_at"
     TITLE = "title"
     TITLE_DESC = "-title"
     ID = "id"
     ID_DESC = "-id"
 
 
+# How much of each bug a list tells.
+class Detail(StrEnum):
+    BRIEF = "brief"
+    PREVIEW = "preview"
+    FULL = "full"
+
+
 @dataclass(frozen=True)
 class BugFilter:
-    """Empty means any. `period` is about when the bug was reported."""
+    """Empty means any. `period` is about when the bug was reported.
+
+    `changed_since` keeps what was reported, or was seen with another status, since then.
+    """
 
     product_ids: tuple[int, ...] = ()
     test_ids: tuple[int, ...] = ()
@@ -63,6 +75,8 @@ class BugFilter:
     reported_by: tuple[str, ...] = ()
     operating_systems: tuple[str, ...] = ()
     period: Period | None = None
+    changed_since: datetime | None = None
+    search: str = ""
 
 
 def link(bug_id: int) -> str:

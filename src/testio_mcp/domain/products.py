@@ -28,7 +28,8 @@ class ProductSort(StrEnum):
 
 @dataclass(frozen=True)
 class ProductFilter:
-    """Empty means any."""
+    """Empty means any; `search` stands in the name."""
 
     product_ids: tuple[int, ...] = ()
     types: tuple[str, ...] = ()
+    search: str = ""

@@ -1,6 +1,7 @@
 """The words for tests, and how to narrow a list of them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from testio_mcp.domain.periods import Period
@@ -61,7 +62,10 @@ class TestSort(StrEnum):
 
 @dataclass(frozen=True)
 class TestFilter:
-    """Empty means any. `period` is about when the test ends."""
+    """Empty means any. `period` is about when the test ends.
+
+    `changed_since` keeps what is new, or was seen with another status, since then.
+    """
 
     __test__ = False
 
@@ -70,6 +74,8 @@ class TestFilter:
     testing_types: tuple[str, ...] = ()
     feature_ids: tuple[int, ...] = ()
     period: Period | None = None
+    changed_since: datetime | None = None
+    search: str = ""
 
 
 def status_meaning(status: str, review_status: str | None) -> str | None:

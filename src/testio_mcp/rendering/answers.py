@@ -5,8 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.freshness import State
-from testio_mcp.rendering.markdown import ago, count, inline, moment
-from testio_mcp.views.base import Freshness, Page, ResolvedPeriod
+from testio_mcp.rendering.markdown import ago, count, inline, moment, table
+from testio_mcp.views.base import Answer, Freshness, Page, ResolvedPeriod
 
 BY = {"end_at": "by test end", "reported_at": "by report"}
 
@@ -18,9 +18,11 @@ def paragraphs(*parts: str | None) -> str:
 
 def heading(page: Page[Any], noun: str) -> str | None:
     """How many there are and which of them follow; nothing where nobody knows yet."""
-    plural = noun if page.total == 1 else f"{noun}s"
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = noun if page.total == 1 else several
     if page.total == 0:
-        return None if page.freshness.as_of is None else f"No {noun}s match."
+        where = " in what was read" if page.freshness.incomplete else ""
+        return None if page.freshness.as_of is None else f"No {several} match{where}."
     if page.returned == page.total:
         return f"**{count(page.total)} {plural}**"
     first = (page.page - 1) * page.page_size + 1
@@ -37,8 +39,30 @@ def footer(page: Page[Any], zone: ZoneInfo) -> str:
         left = page.total - (page.page - 1) * page.page_size - page.returned
         more = f"{count(left)} more: ask for page {page.page + 1}."
     return paragraphs(
-        more, period_line(page.period, zone), *map(inline, page.notes), as_of(page.freshness, zone)
+        more,
+        _gone(page, zone),
+        period_line(page.period, zone),
+        *map(inline, page.notes),
+        as_of(page.freshness, zone),
     )
+
+
+def closing(answer: Answer, zone: ZoneInfo) -> str:
+    """The notes and the freshness."""
+    return paragraphs(*map(inline, answer.notes), as_of(answer.freshness, zone))
+
+
+def _gone(page: Page[Any], zone: ZoneInfo) -> str | None:
+    """What was seen to be deleted, apart from what is there."""
+    if page.deleted is None:
+        return None
+    if not page.deleted:
+        return "Nothing was seen to be deleted since then."
+    rows = [
+        (str(thing.id), thing.title, str(thing.product_id), moment(thing.deleted_at, zone))
+        for thing in page.deleted
+    ]
+    return f"Deleted at TestIO\n\n{table(('id', 'title', 'product id', 'seen'), rows)}"
 
 
 def period_line(period: ResolvedPeriod | None, zone: ZoneInfo) -> str | None:

@@ -5,22 +5,34 @@ from collections.abc import Sequence
 from itertools import count as count_from
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
+from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
 from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, quoted, rate, table
 from testio_mcp.views.base import Page
-from testio_mcp.views.bugs import BugAnswer, BugDetail, BugFigures, BugSummary, Device
+from testio_mcp.views.bugs import (
+    BugAnswer,
+    BugDetail,
+    BugFigures,
+    BugPreview,
+    BugSummary,
+    ChangedBug,
+    Device,
+)
 
 UNKNOWN = "not synced yet"
 
 
 def bug_page(page: Page[BugSummary], zone: ZoneInfo) -> str:
-    return paragraphs(heading(page, "bug"), bug_table(page.items, zone), footer(page, zone))
+    previews = [_preview(bug, zone) for bug in page.items if isinstance(bug, BugPreview)]
+    whole = [_whole(bug, zone) for bug in page.items if isinstance(bug, BugDetail)]
+    bugs = previews or whole or [bug_table(page.items, zone)]
+    return paragraphs(heading(page, "bug"), *bugs, footer(page, zone))
 
 
 def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool = False) -> str:
     """A row a bug; inside one test without the columns that are the same in each row."""
     headers = ["id", "title", "severity", "status", "known", "feature", "reporter"]
     headers += [f"reported ({zone.key})", "age", "auto-accepted in"]
+    headers += ["changed", "status before"]
     if not within_test:
         headers += ["product", "test"]
     rows = []
@@ -36,6 +48,7 @@ def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool =
             date(bug.reported_at, zone),
             None if bug.age_days is None else f"{bug.age_days} d",
             _due(bug.days_to_auto_acceptance),
+            *_change(bug, zone),
         ]
         if not within_test:
             row += [f"{bug.product} ({bug.product_id})", f"{bug.test} ({bug.test_id})"]
@@ -43,11 +56,36 @@ def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool =
     return table(headers, rows)
 
 
+def _change(bug: BugSummary, zone: ZoneInfo) -> tuple[str | None, str | None]:
+    """What moved and when, and what the status was; of a new bug the report says it all."""
+    if not isinstance(bug, ChangedBug):
+        return None, None
+    if bug.previous_status is None:
+        return bug.change, None
+    return moment(bug.status_changed_at, zone), bug.previous_status
+
+
 def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
-    bug = answer.bug
+    return paragraphs(_whole(answer.bug, zone), closing(answer, zone))
+
+
+def _preview(bug: BugPreview, zone: ZoneInfo) -> str:
+    devices = [" ".join(filter(None, (d.model, d.operating_system))) for d in bug.devices]
+    kept = [
+        ("happened", bug.actual_result),
+        ("devices", ", ".join(dict.fromkeys(filter(None, devices))) or None),
+        ("comments", bug.comment_count or None),
+        ("attachments", bug.attachment_count or None),
+    ]
+    return paragraphs(
+        f"**Bug {bug.id}: {inline(bug.title)}**", bullets([*_facts(bug, zone), *kept])
+    )
+
+
+def _whole(bug: BugDetail, zone: ZoneInfo) -> str:
     return paragraphs(
         f"**Bug {bug.id}: {inline(bug.title)}**",
-        bullets(_facts(bug, zone)),
+        bullets([*_facts(bug, zone), *_more_facts(bug, zone)]),
         _section("Steps", "\n".join(map(_numbered, count_from(1), bug.steps))),
         _section("Expected", bug.expected_result),
         _section("Actual", bug.actual_result),
@@ -60,7 +98,6 @@ def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
             ),
         ),
         _section("Attachments", "\n".join(bug.attachments)),
-        as_of(answer.freshness, zone),
     )
 
 
@@ -93,7 +130,7 @@ def numbers(counts: dict[str, int]) -> str | None:
     return ", ".join(f"{word} {count(number)}" for word, number in counts.items()) or None
 
 
-def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
+def _facts(bug: BugDetail | BugPreview, zone: ZoneInfo) -> list[tuple[str, str | None]]:
     changed = None
     if bug.previous_status:
         changed = f"{bug.previous_status}, until {moment(bug.status_changed_at, zone)}"
@@ -111,14 +148,19 @@ def _facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
         ("test", f"{bug.test} ({bug.test_id})"),
         ("feature", f"{bug.feature} ({bug.feature_id})" if bug.feature else None),
         ("reported", _reported(bug, zone)),
-        ("language", bug.language),
-        ("location", bug.location),
-        ("exported", moment(bug.exported_at, zone)),
         ("link", bug.link),
     ]
 
 
-def _reported(bug: BugDetail, zone: ZoneInfo) -> str:
+def _more_facts(bug: BugDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:
+    return [
+        ("language", bug.language),
+        ("location", bug.location),
+        ("exported", moment(bug.exported_at, zone)),
+    ]
+
+
+def _reported(bug: BugSummary, zone: ZoneInfo) -> str:
     at = moment(bug.reported_at, zone) or "unknown when"
     return f"{at} by {bug.reporter or 'unknown'}"
 

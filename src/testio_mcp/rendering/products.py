@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
+from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
 from testio_mcp.rendering.bugs import UNKNOWN, figures, numbers
 from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, table
 from testio_mcp.views.base import Page
@@ -47,6 +47,13 @@ def product_answer(answer: ProductAnswer, zone: ZoneInfo) -> str:
             or None,
         ),
     ]
+    fragile = table(
+        ("id", "feature", "tests", "bugs", "fragility"),
+        [
+            (str(feature.id), feature.title, feature.tests, feature.bugs, feature.fragility)
+            for feature in product.fragile_features
+        ],
+    )
     ended = (
         f"{known(tests.last_30_days)} ended in the last 30 days, "
         f"{known(tests.last_90_days)} in the last 90"
@@ -57,7 +64,8 @@ def product_answer(answer: ProductAnswer, zone: ZoneInfo) -> str:
         f"**{known(tests.total)} tests** of all statuses, {known(tests.running)} running, {ended}",
         bullets([("by status", numbers(product.tests_by_status))]),
         figures(product.bugs, "in executed tests"),
-        as_of(answer.freshness, zone),
+        fragile and f"Most fragile features (severity score per test)\n\n{fragile}",
+        closing(answer, zone),
     )
 
 

@@ -3,17 +3,25 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import as_of, footer, heading, paragraphs
-from testio_mcp.rendering.bugs import bug_table, figures, numbers
-from testio_mcp.rendering.markdown import bullets, date, inline, moment, quoted, table
+from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
+from testio_mcp.rendering.bugs import UNKNOWN, bug_table, figures, numbers
+from testio_mcp.rendering.markdown import Cell, bullets, count, date, inline, moment, quoted, table
 from testio_mcp.rendering.products import known
 from testio_mcp.views.base import Page
-from testio_mcp.views.tests import TestAnswer, TestDetail, TestSummary
+from testio_mcp.views.tests import (
+    ChangedTest,
+    ExecutionCounts,
+    TestAnalytics,
+    TestAnswer,
+    TestDetail,
+    TestSummary,
+)
 
 
 def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
     headers = ["id", "title", "product", "status", "type"]
     headers += [f"start ({zone.key})", f"end ({zone.key})", "bugs", "open", "critical"]
+    headers += ["environment", "changed", "status before"]
     rows = [
         [
             str(test.id),
@@ -26,18 +34,36 @@ def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
             known(test.bugs.total),
             known(test.bugs.open),
             known(test.bugs.critical),
+            test.environment,
+            *_change(test, zone),
         ]
         for test in page.items
     ]
     return paragraphs(heading(page, "test"), table(headers, rows), footer(page, zone))
 
 
+def _change(test: TestSummary, zone: ZoneInfo) -> tuple[str | None, str | None]:
+    """What moved and when, and what the status was."""
+    if not isinstance(test, ChangedTest):
+        return None, None
+    if test.previous_status is None:
+        return test.change, None
+    return moment(test.status_changed_at, zone), test.previous_status
+
+
 def test_answer(answer: TestAnswer, zone: ZoneInfo) -> str:
     test = answer.test
     features = table(
-        ("feature id", "feature", "bugs", "user stories"),
+        ("feature id", "feature", "status", "testers", "bugs", "user stories"),
         [
-            (str(feature.feature_id), feature.title, known(feature.bugs), feature.user_stories)
+            (
+                str(feature.feature_id),
+                feature.title,
+                feature.execution_status,
+                feature.testers,
+                known(feature.bugs),
+                feature.user_stories,
+            )
             for feature in test.features
         ],
     )
@@ -48,10 +74,35 @@ def test_answer(answer: TestAnswer, zone: ZoneInfo) -> str:
         figures(test.bugs, "in this test"),
         bullets([("by operating system", numbers(test.bugs_by_platform))]),
         features and f"Features\n\n{features}",
+        _executions(test.analytics),
         latest and f"Latest bugs\n\n{latest}",
         *[f"{title}\n\n{quoted(text)}" for title, text in _texts(test) if text],
-        as_of(answer.freshness, zone),
+        closing(answer, zone),
     )
+
+
+def _executions(analytics: TestAnalytics | None) -> str:
+    """What TestIO counted, so far as it did."""
+    if analytics is None:
+        return f"How features and user stories fared: {UNKNOWN}."
+    counts: list[tuple[str, Cell]] = [
+        ("testers", analytics.testers),
+        ("devices", analytics.devices),
+        ("features", _counted(analytics.features)),
+        ("user stories", _counted(analytics.user_stories)),
+    ]
+    return f"Executed, as TestIO counts\n\n{bullets(counts)}"
+
+
+def _counted(counts: ExecutionCounts) -> str | None:
+    if not counts.total:
+        return None
+    words = [
+        f"{word} {count(number)}"
+        for word, number in counts.model_dump(exclude={"total"}).items()
+        if number is not None
+    ]
+    return f"{count(counts.total)}: {', '.join(words)}"
 
 
 def _facts(test: TestDetail, zone: ZoneInfo) -> list[tuple[str, str | None]]:

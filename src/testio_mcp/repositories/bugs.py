@@ -1,16 +1,21 @@
 """Queries over bugs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, Record
-from testio_mcp.domain.bugs import BugFilter, Known, Severity
+from testio_mcp.domain.bugs import BugFilter, BugStatus, Known, Severity
 from testio_mcp.domain.periods import Period
+from testio_mcp.domain.search import SearchKind
 from testio_mcp.domain.slice import Paging, Slice
 from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.changes import is_changed_bug
+from testio_mcp.repositories.words import has_words
 from testio_mcp.tables import (
     Bug,
     BugDetails,
@@ -27,23 +32,29 @@ from testio_mcp.tables import (
 class BugRepository(Repository):
     async def find(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
         """Rows of a bug and the names of its product, test, feature and reporter."""
-        query, matches = _named(select(Bug)), _matches(wanted)
-        return await self._page(query, matches, paging, _order(paging.key), col(Bug.id))
+        return await self._find(_named(select(Bug)), wanted, paging)
 
-    async def get(self, id: int) -> Record | None:
-        """The same row for one bug, with its details and the name of its rejection reason."""
-        query = (
-            _named(select(Bug, BugDetails, col(RejectReason.name).label("reason")))
-            .join(BugDetails, col(BugDetails.bug_id) == col(Bug.id))
-            .join(RejectReason, col(RejectReason.key) == col(Bug.rejection_reason), isouter=True)
-            .where(col(Bug.id) == id)
-        )
-        return await self._first(query)
+    async def find_with_details(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
+        """The same rows with the details and the name of the rejection reason."""
+        return await self._find(_with_details(), wanted, paging)
 
-    async def devices(self, bug_id: int) -> list[BugDevice]:
-        """A row for each browser of each device."""
-        query = select(BugDevice).where(col(BugDevice.bug_id) == bug_id)
-        return [device for (device,) in await self._all(query.order_by(col(BugDevice.position)))]
+    async def get_with_details(self, id: int) -> Record | None:
+        return await self._first(_with_details().where(col(Bug.id) == id))
+
+    async def devices(self, bug_ids: Collection[int]) -> list[BugDevice]:
+        """A row for each browser of each device, device by device."""
+        query = select(BugDevice).where(col(BugDevice.bug_id).in_(bug_ids))
+        query = query.order_by(col(BugDevice.bug_id), col(BugDevice.position))
+        return [device for (device,) in await self._all(query)]
+
+    async def deleted(self, wanted: BugFilter, since: datetime) -> list[Record]:
+        """What was seen to be gone since then, the latest first, whatever changed before."""
+        matches = _matches(replace(wanted, changed_since=None))
+        return await self._deleted(Bug, matches, since)
+
+    async def _find(self, query: Query, wanted: BugFilter, paging: Paging) -> Slice[Record]:
+        matches, order = _matches(wanted), _order(paging.key)
+        return await self._page(query, matches, paging, order, col(Bug.id))
 
     async def reject_reasons(self) -> dict[str, str]:
         query = select(col(RejectReason.key), col(RejectReason.name))
@@ -62,6 +73,14 @@ class BugRepository(Repository):
         query = select(col(Feature.id)).where(col(Feature.id).in_(ids))
         rows = await self._all(query.execution_options(with_deleted=True))
         return {id for (id,) in rows}
+
+
+def _with_details() -> Query:
+    return (
+        _named(select(Bug, BugDetails, col(RejectReason.name).label("reason")))
+        .join(BugDetails, col(BugDetails.bug_id) == col(Bug.id))
+        .join(RejectReason, col(RejectReason.key) == col(Bug.rejection_reason), isouter=True)
+    )
 
 
 def _named(query: Query) -> Query:
@@ -104,6 +123,10 @@ def _matches(wanted: BugFilter) -> list[ColumnElement[bool]]:
             col(BugDevice.operating_system).in_(wanted.operating_systems)
         )
         found.append(col(Bug.id).in_(seen))
+    if wanted.changed_since:
+        found.append(is_changed_bug(wanted.changed_since))
+    if wanted.search:
+        found.append(has_words(SearchKind.BUG, Bug, wanted.search))
     return found + (_reported_in(wanted.period) if wanted.period else [])
 
 
@@ -120,5 +143,8 @@ def _order(key: str) -> SQLColumnExpression[Any]:
     if key == "severity":
         gravity = {severity.value: rank for rank, severity in enumerate(reversed(Severity))}
         return case(gravity, value=col(Bug.severity), else_=-1)
+    if key == "auto_accept_at":
+        # Ten days later for each of them; who is reviewed is not accepted by itself.
+        return case((col(Bug.status) == BugStatus.OPEN, col(Bug.reported_at)))
     column: SQLColumnExpression[Any] = getattr(Bug, key)
     return func.lower(column) if key == "title" else column

@@ -1,11 +1,29 @@
 """Counts and rates, by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import col
+
+from testio_mcp.analytics.dimensions import Named
 from testio_mcp.analytics.query import measure
-from testio_mcp.database.engine import Record
+from testio_mcp.database.engine import Record, fetch
 from testio_mcp.domain.figures import Scope
+from testio_mcp.domain.freshness import Unit
 from testio_mcp.repositories.base import Repository
+from testio_mcp.tables import Feature, Product, RejectReason, Stamp, Test, User
+
+# Where the names of keys are.
+_NAMES: dict[Named, tuple[Any, Any]] = {
+    Named.PRODUCT: (Product.id, Product.name),
+    Named.TEST: (Test.id, Test.title),
+    Named.FEATURE: (Feature.id, Feature.title),
+    Named.USER: (User.id, User.name),
+    Named.REASON: (RejectReason.key, RejectReason.name),
+}
+# Of more than these all are read: SQLite takes only so many parameters.
+MOST_NAMED = 1_000
 
 
 class FigureRepository(Repository):
@@ -13,4 +31,26 @@ class FigureRepository(Repository):
         self, names: Sequence[str], scope: Scope, *, by: Sequence[str] = ()
     ) -> list[Record]:
         """One row for each combination of the dimensions; one in all where there are none."""
-        return await self._all(measure(names, by, scope))
+        statement, values = measure(names, by, scope)
+        return await fetch(self._session, statement, **values)
+
+    async def names(self, of: Named, keys: Collection[Any]) -> dict[Any, str]:
+        """What people call these; also what has left its list since."""
+        key, name = _NAMES[of]
+        query = select(col(key), col(name))
+        if len(keys) <= MOST_NAMED:
+            query = query.where(col(key).in_(keys))
+        rows = await self._all(query.execution_options(with_deleted=True))
+        return {key: name for key, name in rows}
+
+    async def some_list_read(self, product_ids: Sequence[int]) -> bool:
+        """Whether the tests of one of these products, or of any, were ever listed."""
+        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.TESTS)
+        if product_ids:
+            query = query.where(col(Stamp.id).in_(product_ids))
+        return await self._first(query) is not None
+
+    async def lists_read(self) -> frozenset[int]:
+        """The products whose tests were ever listed."""
+        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.TESTS)
+        return frozenset(id for (id,) in await self._all(query))

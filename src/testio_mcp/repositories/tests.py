@@ -1,6 +1,8 @@
 """Queries over tests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
@@ -11,9 +13,12 @@ from testio_mcp.analytics.query import conditions
 from testio_mcp.database.engine import Query, Record
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.search import SearchKind
 from testio_mcp.domain.slice import Paging, Slice
 from testio_mcp.domain.tests import TestFilter
 from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.changes import is_changed_test, is_new_test
+from testio_mcp.repositories.words import has_words
 from testio_mcp.tables import Bug, Product, Stamp, Test, TestDetails, TestFeature, User
 
 
@@ -25,8 +30,14 @@ class TestRepository(Repository):
         query: Query = select(Test, col(Product.name).label("product"), _BUGS_READ).join(
             Product, col(Product.id) == col(Test.product_id)
         )
+        if wanted.changed_since:
+            query = query.add_columns(is_new_test(wanted.changed_since).label("is_new"))
         matches = _matches(wanted)
         return await self._page(query, matches, paging, _order(paging.key), col(Test.id))
+
+    async def deleted(self, wanted: TestFilter, since: datetime) -> list[Record]:
+        """What was seen to be gone since then, the latest first, whatever changed before."""
+        return await self._deleted(Test, _matches(replace(wanted, changed_since=None)), since)
 
     async def get(self, id: int) -> Record | None:
         """The same row for one test, with its details and who created and submitted it."""
@@ -73,6 +84,10 @@ def _matches(wanted: TestFilter) -> list[ColumnElement[bool]]:
             col(TestFeature.feature_id).in_(wanted.feature_ids)
         )
         found.append(col(Test.id).in_(named))
+    if wanted.changed_since:
+        found.append(is_changed_test(wanted.changed_since))
+    if wanted.search:
+        found.append(has_words(SearchKind.TEST, Test, wanted.search))
     return found
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.bugs import AUTO_ACCEPTANCE, BugFilter, BugStatus, link
+from testio_mcp.domain.bugs import AUTO_ACCEPTANCE, BugFilter, BugStatus, Detail, link
 from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
+from testio_mcp.services.changes import caveats, deleted
 from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
     BugAnswer,
     BugDetail,
+    BugPreview,
     BugSummary,
+    ChangedBug,
     Comment,
     Device,
     ReportAnswer,
@@ -28,6 +32,7 @@ from testio_mcp.views.bugs import (
 if TYPE_CHECKING:
     from testio_mcp.database.engine import Record
     from testio_mcp.repositories.bugs import BugRepository
+    from testio_mcp.repositories.changes import ChangeRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
     from testio_mcp.sync.freshness import FreshnessReader
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
 
 # Names to offer where one is not known.
 SUGGESTED = 5
+# Characters of what happened in a preview.
+PREVIEWED = 200
 
 
 class BugService:
@@ -44,17 +51,21 @@ class BugService:
         bugs: BugRepository,
         tests: TestRepository,
         products: ProductRepository,
+        changes: ChangeRepository,
         freshness: FreshnessReader,
         zone: ZoneInfo,
     ) -> None:
         self._bugs = bugs
         self._tests = tests
         self._products = products
+        self._changes = changes
         self._freshness = freshness
         self._zone = zone
 
     @read_through
-    async def list(self, wanted: BugFilter, paging: Paging) -> Page[BugSummary]:
+    async def list(
+        self, wanted: BugFilter, paging: Paging, detail: Detail = Detail.BRIEF
+    ) -> Page[BugSummary]:
         now = datetime.now(UTC)
         basis = Basis(
             product_ids=wanted.product_ids,
@@ -65,41 +76,41 @@ class BugService:
         )
         await self._refuse_unknown(wanted)
         freshness = await self._freshness.of(basis, now)
-        found = await self._bugs.find(wanted, paging)
-        return page_of(
-            [bug_summary(row, now) for row in found.items],
-            found.total,
-            paging,
-            freshness,
-            resolved(wanted.period, "reported_at", self._zone.key),
-        )
+        total, items = await self._found(wanted, paging, detail, now)
+        notes, gone = [], None
+        if since := wanted.changed_since:
+            notes = await caveats(self._changes, wanted.product_ids, since, self._zone)
+            gone = deleted(await self._bugs.deleted(wanted, since))
+        period = resolved(wanted.period, "reported_at", self._zone.key)
+        return page_of(items, total, paging, freshness, period, notes, gone)
+
+    async def _found(
+        self, wanted: BugFilter, paging: Paging, detail: Detail, now: datetime
+    ) -> tuple[int, Sequence[BugSummary]]:
+        """How many there are, and a page of them in as much detail."""
+        if detail is Detail.BRIEF:
+            found = await self._bugs.find(wanted, paging)
+            since = wanted.changed_since
+            tell = (
+                partial(_changed, since=since, now=now) if since else partial(bug_summary, now=now)
+            )
+            return found.total, [tell(row) for row in found.items]
+        found = await self._bugs.find_with_details(wanted, paging)
+        devices = await self._bugs.devices([row.Bug.id for row in found.items])
+        show = bug_preview if detail is Detail.PREVIEW else bug_detail
+        by_bug = {id: list(of) for id, of in groupby(devices, key=lambda row: row.bug_id)}
+        return found.total, [show(row, by_bug.get(row.Bug.id, []), now) for row in found.items]
 
     @read_through
     async def get(self, bug_id: int) -> BugAnswer:
         now = datetime.now(UTC)
-        row = await self._bugs.get(bug_id)
+        row = await self._bugs.get_with_details(bug_id)
         if row is None:
             raise NotFound("bug", bug_id)
-        bug, details = row.Bug, row.BugDetails
+        bug = row.Bug
         basis = Basis((bug.product_id,), (bug.test_id,), lists=False, tests=False, bugs=True)
         return BugAnswer(
-            bug=BugDetail(
-                **bug_summary(row, now).model_dump(),
-                link=link(bug.id),
-                previous_status=bug.previous_status,
-                status_changed_at=bug.status_changed_at if bug.previous_status else None,
-                rejection_reason=row.reason or bug.rejection_reason,
-                language=bug.language,
-                exported_at=bug.exported_at,
-                location=details.location,
-                steps=details.steps.split("\n") if details.steps else [],
-                expected_result=details.expected_result,
-                actual_result=details.actual_result,
-                devices=_devices(await self._bugs.devices(bug_id)),
-                comments=[Comment(author=c["author"], body=c["body"]) for c in details.comments],
-                attachments=[a["url"] for a in details.attachments if a["url"]],
-                report_answers=[ReportAnswer(**answer) for answer in details.report_answers],
-            ),
+            bug=bug_detail(row, await self._bugs.devices([bug_id]), now),
             freshness=await self._freshness.of(basis, now),
         )
 
@@ -145,6 +156,57 @@ def bug_summary(row: Record, now: datetime) -> BugSummary:
         auto_accept_at=due,
         days_to_auto_acceptance=(due - now).days if due else None,
     )
+
+
+def _changed(row: Record, since: datetime, now: datetime) -> ChangedBug:
+    bug = row.Bug
+    is_new = bug.reported_at is not None and bug.reported_at >= since
+    return ChangedBug(
+        **bug_summary(row, now).model_dump(),
+        change="new" if is_new else "status",
+        previous_status=bug.previous_status,
+        status_changed_at=bug.status_changed_at if bug.previous_status else None,
+    )
+
+
+def bug_preview(row: Record, devices: Sequence[BugDevice], now: datetime) -> BugPreview:
+    """Enough to choose: the beginning of what happened, and where."""
+    details = row.BugDetails
+    happened = details.actual_result
+    return BugPreview(
+        **_more_than_brief(row, devices, now),
+        actual_result=one_line(happened, PREVIEWED) if happened else None,
+        comment_count=len(details.comments),
+        attachment_count=len(details.attachments),
+    )
+
+
+def bug_detail(row: Record, devices: Sequence[BugDevice], now: datetime) -> BugDetail:
+    bug, details = row.Bug, row.BugDetails
+    return BugDetail(
+        **_more_than_brief(row, devices, now),
+        language=bug.language,
+        exported_at=bug.exported_at,
+        location=details.location,
+        steps=details.steps.split("\n") if details.steps else [],
+        expected_result=details.expected_result,
+        actual_result=details.actual_result,
+        comments=[Comment(author=c["author"], body=c["body"]) for c in details.comments],
+        attachments=[a["url"] for a in details.attachments if a["url"]],
+        report_answers=[ReportAnswer(**answer) for answer in details.report_answers],
+    )
+
+
+def _more_than_brief(row: Record, devices: Sequence[BugDevice], now: datetime) -> dict[str, Any]:
+    bug = row.Bug
+    return {
+        **bug_summary(row, now).model_dump(),
+        "link": link(bug.id),
+        "previous_status": bug.previous_status,
+        "status_changed_at": bug.status_changed_at if bug.previous_status else None,
+        "rejection_reason": row.reason or bug.rejection_reason,
+        "devices": _devices(devices),
+    }
 
 
 async def refuse_unknown_products(products: ProductRepository, ids: Sequence[int]) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.slice import Paging
-from testio_mcp.views.base import Freshness, Page, ResolvedPeriod, View
-
-if TYPE_CHECKING:
-    pass
+from testio_mcp.views.base import Deleted, Freshness, Page, ResolvedPeriod, View
 
 
 def page_of[T: View](
@@ -20,6 +17,7 @@ def page_of[T: View](
     freshness: Freshness,
     period: ResolvedPeriod | None = None,
     notes: Sequence[str] = (),
+    deleted: list[Deleted] | None = None,
 ) -> Page[T]:
     return Page(
         items=list(items),
@@ -30,6 +28,7 @@ def page_of[T: View](
         has_more=paging.offset + len(items) < total,
         period=period,
         notes=list(notes),
+        deleted=deleted,
         freshness=freshness,
     )
 
@@ -39,3 +38,14 @@ def resolved(period: Period | None, by: str, timezone: str) -> ResolvedPeriod | 
     if period is None:
         return None
     return ResolvedPeriod(start=period.start, end=period.end, by=by, timezone=timezone)
+
+
+def in_order_of[T: Any](
+    items: Iterable[T], key: Callable[[T, str], Any], paging: Paging
+) -> list[T]:
+    """In the order that was asked for; what has no key comes last, ties by id."""
+    by_id = sorted(items, key=lambda item: item.id)
+    known = [item for item in by_id if key(item, paging.key) is not None]
+    # Sorting is stable, so that ties stay in the order of their ids.
+    known.sort(key=lambda item: key(item, paging.key), reverse=paging.descending)
+    return known + [item for item in by_id if key(item, paging.key) is None]

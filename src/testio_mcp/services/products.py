@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.figures import Scope
+from testio_mcp.analytics.dimensions import Named
+from testio_mcp.domain.features import fragility
+from testio_mcp.domain.figures import Scope, in_order
 from testio_mcp.domain.freshness import Basis
+from testio_mcp.domain.names import holds, plain
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.products import ProductFilter
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestStatus
-from testio_mcp.errors import NotFound
-from testio_mcp.services.figures import bug_figures, in_order
-from testio_mcp.services.pages import page_of
+from testio_mcp.domain.text import closest, one_line
+from testio_mcp.errors import InvalidRequest, NotFound
+from testio_mcp.services.figures import bug_figures
+from testio_mcp.services.pages import in_order_of, page_of
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
 from testio_mcp.views.products import (
     Environment,
+    FragileFeature,
     ProductAnswer,
     ProductDetail,
     ProductSummary,
@@ -31,6 +36,11 @@ if TYPE_CHECKING:
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.sync.freshness import FreshnessReader
+
+# Features to name.
+MOST_FRAGILE = 5
+# Names to offer where one is not clear.
+SUGGESTED = 5
 
 
 class ProductService:
@@ -50,10 +60,11 @@ class ProductService:
     async def list(self, wanted: ProductFilter, paging: Paging) -> Page[ProductSummary]:
         now = datetime.now(UTC)
         found = await self._products.find(wanted, now)
+        found = [row for row in found if holds(row.Product.name, wanted.search)]
         ids = tuple(row.Product.id for row in found)
         statuses = await self._statuses(ids)
         # A customer has few products, so that all are counted and then sorted.
-        summaries = _sorted(await self._summaries(found, statuses, now), paging)
+        summaries = in_order_of(await self._summaries(found, statuses, now), _key, paging)
         basis = Basis(product_ids=ids if wanted.types else (), bugs=True, features=True)
         return page_of(
             summaries[paging.offset : paging.offset + paging.page_size],
@@ -86,6 +97,7 @@ class ProductService:
                 tests_by_status=in_order(statuses[product_id], list(TestStatus)),
                 bugs=await bug_figures(self._figures, scope, read=summary.bugs is not None),
                 user_stories=row.user_stories if row.features_read_at else None,
+                fragile_features=[*await self._fragile(scope)] if summary.bugs else [],
                 environments=sorted(
                     (Environment(title=title, tests=n) for title, n in environments if title),
                     key=lambda environment: (-environment.tests, environment.title),
@@ -93,6 +105,38 @@ class ProductService:
             ),
             freshness=freshness,
         )
+
+    async def names(self) -> dict[int, str]:
+        """By id, of the products in the copy; TestIO is not asked."""
+        return await self._products.names()
+
+    async def resolve(self, names: Iterable[str]) -> dict[str, int]:
+        """By name, the id of the product that is called so, or the only one whose name holds it.
+
+        Raises InvalidRequest, with candidates, for any other name.
+        """
+        products = await self._products.names()
+        return {name: _named(name, products) for name in names}
+
+    async def _fragile(self, scope: Scope) -> Sequence[FragileFeature]:
+        names = ("test_count", "bug_count", "severity_score")
+        rows = await self._figures.measure(names, scope, by=("feature",))
+        ranked = [(fragility(row.severity_score, row.test_count), row) for row in rows]
+        worst = sorted(
+            ((worth, row) for worth, row in ranked if worth and row.feature is not None),
+            key=lambda one: (-one[0], one[1].feature),
+        )[:MOST_FRAGILE]
+        titles = await self._figures.names(Named.FEATURE, [row.feature for _, row in worst])
+        return [
+            FragileFeature(
+                id=row.feature,
+                title=titles[row.feature],
+                tests=row.test_count,
+                bugs=row.bug_count,
+                fragility=worth,
+            )
+            for worth, row in worst
+        ]
 
     async def _statuses(self, ids: tuple[int, ...]) -> dict[int, dict[str, int]]:
         """By product, how many tests have which status."""
@@ -145,21 +189,33 @@ class ProductService:
         return {id: number for id, number in rows}
 
 
-def _sorted(summaries: Sequence[ProductSummary], paging: Paging) -> list[ProductSummary]:
-    """In the order that was asked for; what is unknown comes last, ties by id."""
+def _named(name: str, products: Mapping[int, str]) -> int:
+    called = [id for id, known in products.items() if plain(known) == plain(name)]
+    holding = [id for id, known in products.items() if holds(known, name)]
+    found = called or holding
+    if len(found) == 1:
+        return found[0]
+    near = found or [
+        id for id, known in products.items() if known in closest(name, products.values())
+    ]
+    candidates = ", ".join(f"{products[id]} ({id})" for id in near[:SUGGESTED])
+    asked = one_line(name, 60)
+    if found:
+        raise InvalidRequest(
+            f"{len(found)} products are called {asked!r}.", hint=f"Name the id: {candidates}."
+        )
+    raise InvalidRequest(
+        f"No product is called {asked!r}.",
+        hint=f"Closest: {candidates}." if near else "Call list_products to find the right id.",
+    )
 
-    def key(summary: ProductSummary) -> str | int | datetime | None:
-        match paging.key:
-            case "tests":
-                return summary.tests.total
-            case "name":
-                return summary.name.casefold()
-            case other:
-                value: str | int | datetime | None = getattr(summary, other)
-                return value
 
-    by_id = sorted(summaries, key=lambda summary: summary.id)
-    known = [summary for summary in by_id if key(summary) is not None]
-    # Sorting is stable, so that ties stay in the order of their ids.
-    known.sort(key=key, reverse=paging.descending)  # type: ignore[arg-type]  # one type a key
-    return known + [summary for summary in by_id if key(summary) is None]
+def _key(product: ProductSummary, name: str) -> str | int | datetime | None:
+    match name:
+        case "tests":
+            return product.tests.total
+        case "name":
+            return product.name.casefold()
+        case other:
+            value: str | int | datetime | None = getattr(product, other)
+            return value

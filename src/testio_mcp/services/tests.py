@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestFilter, status_meaning
 from testio_mcp.errors import NotFound
 from testio_mcp.services.bugs import bug_summary, refuse_unknown, refuse_unknown_products
+from testio_mcp.services.changes import caveats, deleted
 from testio_mcp.services.figures import bug_counts, bug_figures
 from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
@@ -21,6 +22,9 @@ from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import BugCounts, BugSummary
 from testio_mcp.views.tests import (
     AllowedBugs,
+    ChangedTest,
+    ExecutionCounts,
+    TestAnalytics,
     TestAnswer,
     TestDetail,
     TestedFeature,
@@ -30,6 +34,7 @@ from testio_mcp.views.tests import (
 if TYPE_CHECKING:
     from testio_mcp.database.engine import Record
     from testio_mcp.repositories.bugs import BugRepository
+    from testio_mcp.repositories.changes import ChangeRepository
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
@@ -48,6 +53,7 @@ class TestService:
         bugs: BugRepository,
         products: ProductRepository,
         figures: FigureRepository,
+        changes: ChangeRepository,
         freshness: FreshnessReader,
         zone: ZoneInfo,
     ) -> None:
@@ -55,6 +61,7 @@ class TestService:
         self._bugs = bugs
         self._products = products
         self._figures = figures
+        self._changes = changes
         self._freshness = freshness
         self._zone = zone
 
@@ -71,13 +78,20 @@ class TestService:
         read = [row.Test.id for row in found.items if row.bugs_read]
         counts = await bug_counts(self._figures, ids, read)
         basis = Basis(product_ids=wanted.product_ids, test_ids=tuple(ids), bugs=True)
+        notes = [RUNNING_KEPT] if wanted.period and wanted.period.keeps_running_tests else []
+        tell, gone = _summary, None
+        if since := wanted.changed_since:
+            notes += await caveats(self._changes, wanted.product_ids, since, self._zone)
+            gone = deleted(await self._tests.deleted(wanted, since))
+            tell = _changed
         return page_of(
-            [_summary(row, counts[row.Test.id]) for row in found.items],
+            [tell(row, counts[row.Test.id]) for row in found.items],
             found.total,
             paging,
             await self._freshness.of(basis, now),
             resolved(wanted.period, "end_at", self._zone.key),
-            notes=[RUNNING_KEPT] if wanted.period and wanted.period.keeps_running_tests else [],
+            notes,
+            gone,
         )
 
     @read_through
@@ -86,7 +100,7 @@ class TestService:
         row = await self._tests.get(test_id)
         if row is None:
             raise NotFound("test", test_id)
-        basis = Basis((row.Test.product_id,), (test_id,), lists=False, bugs=True)
+        basis = Basis((row.Test.product_id,), (test_id,), lists=False, bugs=True, executions=True)
         freshness = await self._freshness.of(basis, now)
         return TestAnswer(test=await self._detail(row, now), freshness=freshness)
 
@@ -117,6 +131,7 @@ class TestService:
             allowed_bugs=AllowedBugs(**details.allowed_bugs),
             requirements=details.requirements,
             features=[*await self._features(test.id, read)],
+            analytics=_analytics(details.analytics) if details.analytics else None,
             bugs=await bug_figures(self._figures, scope, read=read),
             bugs_by_platform=await self._platforms(test.id),
             latest_bugs=[*await self._latest_bugs(test.id, now)],
@@ -131,6 +146,8 @@ class TestService:
                 feature_id=feature.feature_id,
                 test_feature_id=feature.id,
                 title=feature.title,
+                execution_status=feature.execution_status,
+                testers=feature.tester_count,
                 bugs=bugs.get(feature.feature_id, 0) if read else None,
                 user_stories=len(feature.user_stories),
             )
@@ -149,6 +166,26 @@ class TestService:
         return [bug_summary(bug, now) for bug in found.items]
 
 
+def _analytics(counts: Mapping[str, int | None]) -> TestAnalytics:
+    """In our words, from TestIO's."""
+    features, stories = (
+        ExecutionCounts(
+            total=counts.get(f"total_{noun}"),
+            tested=counts.get(f"tested_{noun}"),
+            passed=counts.get(f"passed_{noun}"),
+            failed=counts.get(f"failed_{noun}"),
+            blocked=counts.get(f"blocked_{noun}"),
+        )
+        for noun in ("features", "user_stories")
+    )
+    return TestAnalytics(
+        testers=counts.get("testers_count"),
+        devices=counts.get("devices_count"),
+        features=features,
+        user_stories=stories,
+    )
+
+
 def _summary(row: Record, bugs: BugCounts) -> TestSummary:
     test = row.Test
     return TestSummary(
@@ -162,4 +199,14 @@ def _summary(row: Record, bugs: BugCounts) -> TestSummary:
         end_at=test.end_at,
         environment=test.environment_title,
         bugs=bugs,
+    )
+
+
+def _changed(row: Record, bugs: BugCounts) -> ChangedTest:
+    test = row.Test
+    return ChangedTest(
+        **_summary(row, bugs).model_dump(),
+        change="new" if row.is_new else "status",
+        previous_status=test.previous_status,
+        status_changed_at=test.status_changed_at if test.previous_status else None,
     )

@@ -3,7 +3,7 @@
 import zlib
 from datetime import datetime
 
-from sqlalchemy import BindParameter, ColumnElement, Dialect, LargeBinary, TypeDecorator, func
+from sqlalchemy import BindParameter, ColumnElement, Dialect, LargeBinary, TypeDecorator, func, text
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -12,6 +12,10 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# Few rows have changed, and fewer are gone: an index of those alone costs nothing.
+HAS_MOVED = text("previous_status IS NOT NULL")
+IS_GONE = text("deleted_at IS NOT NULL")
 
 
 class Deflated(TypeDecorator[bytes]):

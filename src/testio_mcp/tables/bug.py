@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index
 from sqlmodel import Field
 
-from testio_mcp.tables.base import Deletable, OfProduct, Owned
+from testio_mcp.tables.base import HAS_MOVED, IS_GONE, Deletable, OfProduct, Owned
 
 
 class Bug(Owned, OfProduct, Deletable, table=True):
@@ -20,6 +20,8 @@ class Bug(Owned, OfProduct, Deletable, table=True):
         Index(None, "customer_id", "feature_id"),
         Index(None, "customer_id", "reporter_id"),
         Index(None, "customer_id", "rejection_reason"),
+        Index(None, "customer_id", "status_changed_at", sqlite_where=HAS_MOVED),
+        Index(None, "customer_id", "deleted_at", sqlite_where=IS_GONE),
     )
 
     id: int = Field(primary_key=True)

@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
-from testio_mcp.tables.base import Deletable, OfProduct, Owned
+from testio_mcp.tables.base import HAS_MOVED, IS_GONE, Deletable, OfProduct, Owned
 
 
 class Test(Owned, OfProduct, Deletable, table=True):
@@ -16,6 +16,11 @@ class Test(Owned, OfProduct, Deletable, table=True):
         Index(None, "customer_id", "status", "end_at"),
         Index(None, "customer_id", "end_at"),
         Index(None, "customer_id", "testing_type"),
+        Index(None, "customer_id", "first_seen_at"),
+        Index(None, "customer_id", "status_changed_at", sqlite_where=HAS_MOVED),
+        Index(None, "customer_id", "deleted_at", sqlite_where=IS_GONE),
+        Index(None, "customer_id", "created_by_id"),
+        Index(None, "customer_id", "submitted_by_id"),
     )
 
     id: int = Field(primary_key=True)
@@ -55,3 +60,5 @@ class TestDetails(Owned, table=True):
     requirements: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     # Objects with id and url.
     attachments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    # TestIO's counts of testers, devices, features and stories; null until the test was read alone.
+    analytics: dict[str, int | None] | None = Field(default=None, sa_type=JSON)

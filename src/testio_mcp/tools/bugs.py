@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
-from testio_mcp.domain.bugs import BugFilter, BugSort, Known
+from testio_mcp.domain.bugs import BugFilter, BugSort, Detail, Known
 from testio_mcp.domain.slice import Paging
 from testio_mcp.rendering.bugs import bug_answer, bug_page
 from testio_mcp.services.bugs import BugService
-from testio_mcp.tools.define import read_period, read_tool, service
+from testio_mcp.tools.define import read_period, read_since, read_tool, service
 from testio_mcp.tools.parameters import (
     BugId,
     BugOrder,
     BugStatuses,
+    ChangedSince,
+    DetailRung,
     FeatureIds,
     KnownFilter,
     OperatingSystems,
@@ -22,6 +24,7 @@ from testio_mcp.tools.parameters import (
     ReportPeriod,
     Severities,
     TestIds,
+    Words,
 )
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import BugAnswer, BugSummary
@@ -42,6 +45,9 @@ async def list_bugs(
     reported_by: ReportedBy = (),
     operating_systems: OperatingSystems = (),
     period: ReportPeriod = "all",
+    changed_since: ChangedSince = "",
+    search: Words = "",
+    detail: DetailRung = Detail.BRIEF,
     sort: BugOrder = BugSort.REPORTED_DESC,
     page: PageNumber = 1,
     page_size: PageSize = 20,
@@ -58,8 +64,10 @@ async def list_bugs(
         reported_by=reported_by,
         operating_systems=operating_systems,
         period=await read_period(period),
+        changed_since=await read_since(changed_since),
+        search=search,
     )
-    return await bugs.list(wanted, Paging(page, page_size, sort))
+    return await bugs.list(wanted, Paging(page, page_size, sort), detail)
 
 
 @read_tool(bug_answer, strangers_text=True)

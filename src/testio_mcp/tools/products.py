@@ -13,6 +13,7 @@ from testio_mcp.tools.parameters import (
     ProductId,
     ProductOrder,
     ProductTypes,
+    Search,
 )
 from testio_mcp.views.base import Page
 from testio_mcp.views.products import ProductAnswer, ProductSummary
@@ -23,13 +24,16 @@ Products = Annotated[ProductService, service(ProductService)]
 @read_tool(product_page)
 async def list_products(
     products: Products,
+    search: Search = "",
     types: ProductTypes = (),
     sort: ProductOrder = ProductSort.NAME,
     page: PageNumber = 1,
     page_size: PageSize = 20,
 ) -> Page[ProductSummary]:
     """List products with their ids, tests, bugs and features. Start here to find a product's id."""
-    return await products.list(ProductFilter(types=types), Paging(page, page_size, sort))
+    return await products.list(
+        ProductFilter(types=types, search=search), Paging(page, page_size, sort)
+    )
 
 
 @read_tool(product_answer)

@@ -6,8 +6,9 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestFilter, TestSort
 from testio_mcp.rendering.tests import test_answer, test_page
 from testio_mcp.services.tests import TestService
-from testio_mcp.tools.define import read_period, read_tool, service
+from testio_mcp.tools.define import read_period, read_since, read_tool, service
 from testio_mcp.tools.parameters import (
+    ChangedSince,
     EndPeriod,
     FeatureIds,
     PageNumber,
@@ -17,6 +18,7 @@ from testio_mcp.tools.parameters import (
     TestingTypes,
     TestOrder,
     TestStatuses,
+    Words,
 )
 from testio_mcp.views.base import Page
 from testio_mcp.views.tests import TestAnswer, TestSummary
@@ -32,13 +34,21 @@ async def list_tests(
     testing_types: TestingTypes = (),
     feature_ids: FeatureIds = (),
     period: EndPeriod = "all",
+    changed_since: ChangedSince = "",
+    search: Words = "",
     sort: TestOrder = TestSort.END_DESC,
     page: PageNumber = 1,
     page_size: PageSize = 20,
 ) -> Page[TestSummary]:
     """List tests with dates and bug counts, latest end first. For one test use get_test_summary."""
     wanted = TestFilter(
-        product_ids, statuses, testing_types, feature_ids, await read_period(period)
+        product_ids,
+        statuses,
+        testing_types,
+        feature_ids,
+        await read_period(period),
+        await read_since(changed_since),
+        search,
     )
     return await tests.list(wanted, Paging(page, page_size, sort))
 

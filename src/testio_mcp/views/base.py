@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_serializer
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from testio_mcp.domain.freshness import State
 
@@ -51,6 +51,26 @@ class ResolvedPeriod(View):
         return {"from": self.start, "to": self.end, "by": self.by, "timezone": self.timezone}
 
 
+class Deleted(View):
+    """Something that TestIO no longer has; `deleted_at` is when we saw that."""
+
+    id: int
+    title: str
+    product_id: int
+    deleted_at: datetime
+
+
+class Answer(View):
+    """About one thing, how current that is, and what else there is to say of the answer."""
+
+    freshness: Freshness
+    notes: list[str] = []
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_notes(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "notes" or value}
+
+
 class Page[T: View](View):
     """Some of a list, and how much there is."""
 
@@ -60,6 +80,14 @@ class Page[T: View](View):
     page: int
     page_size: int
     has_more: bool
+    # Of what `changed_since` is asked for.
+    deleted: list[Deleted] | None = None
     period: ResolvedPeriod | None = None
     notes: list[str] = []
     freshness: Freshness
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_was_not_asked(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        optional = {"deleted": self.deleted is None, "period": not self.period}
+        optional["notes"] = not self.notes
+        return {key: value for key, value in dump(self).items() if not optional.get(key)}

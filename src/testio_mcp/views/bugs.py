@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from testio_mcp.views.base import Freshness, View
+from testio_mcp.views.base import Answer, View
 
 
 class BugSummary(View):
@@ -44,6 +44,26 @@ class ReportAnswer(View):
     answer: str | None
 
 
+class ChangedBug(BugSummary):
+    """`change` is "new" for what was reported since, else "status"."""
+
+    change: str
+    previous_status: str | None
+    status_changed_at: datetime | None
+
+
+class BugPreview(BugSummary):
+    link: str
+    previous_status: str | None
+    status_changed_at: datetime | None
+    rejection_reason: str | None
+    # The beginning of what happened.
+    actual_result: str | None
+    devices: list[Device]
+    comment_count: int
+    attachment_count: int
+
+
 class BugDetail(BugSummary):
     link: str
     previous_status: str | None
@@ -61,9 +81,8 @@ class BugDetail(BugSummary):
     exported_at: datetime | None
 
 
-class BugAnswer(View):
+class BugAnswer(Answer):
     bug: BugDetail
-    freshness: Freshness
 
 
 class BugCounts(View):

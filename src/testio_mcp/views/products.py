@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from testio_mcp.views.base import Freshness, View
+from testio_mcp.views.base import Answer, View
 from testio_mcp.views.bugs import BugFigures
 
 
@@ -33,6 +33,16 @@ class Environment(View):
     tests: int
 
 
+class FragileFeature(View):
+    """Of executed tests; severity score per test that contains the feature, of at least two."""
+
+    id: int
+    title: str
+    tests: int
+    bugs: int
+    fragility: float
+
+
 class ProductDetail(View):
     id: int
     name: str
@@ -44,11 +54,12 @@ class ProductDetail(View):
     bugs: BugFigures
     features: int | None
     user_stories: int | None
+    # The worst first.
+    fragile_features: list[FragileFeature]
     environments: list[Environment]
     last_test_end: datetime | None
     synced_at: datetime | None
 
 
-class ProductAnswer(View):
+class ProductAnswer(Answer):
     product: ProductDetail
-    freshness: Freshness

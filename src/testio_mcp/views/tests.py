@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from testio_mcp.views.base import Freshness, View
+from testio_mcp.views.base import Answer, View
 from testio_mcp.views.bugs import BugCounts, BugFigures, BugSummary
 
 
@@ -20,13 +20,42 @@ class TestSummary(View):
     bugs: BugCounts
 
 
+class ChangedTest(TestSummary):
+    """`change` is "new" for what was first seen since, else "status"."""
+
+    change: str
+    previous_status: str | None
+    status_changed_at: datetime | None
+
+
 class TestedFeature(View):
     # The catalogue's id; figures and filters use it.
     feature_id: int
     test_feature_id: int
     title: str
+    # How it fared, as TestIO counts; null where that was never read.
+    execution_status: str | None
+    testers: int | None
     bugs: int | None
     user_stories: int
+
+
+class ExecutionCounts(View):
+    total: int | None
+    tested: int | None
+    passed: int | None
+    failed: int | None
+    # TestIO counts blocked user stories only.
+    blocked: int | None
+
+
+class TestAnalytics(View):
+    """TestIO's own counts of what was executed."""
+
+    testers: int | None
+    devices: int | None
+    features: ExecutionCounts
+    user_stories: ExecutionCounts
 
 
 class AllowedBugs(View):
@@ -56,12 +85,13 @@ class TestDetail(View):
     out_of_scope: str | None
     allowed_bugs: AllowedBugs
     features: list[TestedFeature]
+    # Null where it was never read.
+    analytics: TestAnalytics | None
     requirements: list[dict[str, Any]]
     bugs: BugFigures
     bugs_by_platform: dict[str, int]
     latest_bugs: list[BugSummary]
 
 
-class TestAnswer(View):
+class TestAnswer(Answer):
     test: TestDetail
-    freshness: Freshness

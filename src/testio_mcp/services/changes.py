@@ -1,0 +1,36 @@
+"""What has moved since an instant, as far as it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from testio_mcp.views.base import Deleted
+
+if TYPE_CHECKING:
+    from testio_mcp.database.engine import Record
+    from testio_mcp.repositories.changes import ChangeRepository
+
+
+async def caveats(
+    changes: ChangeRepository, product_ids: Sequence[int], since: datetime, zone: ZoneInfo
+) -> list[str]:
+    """What of the changes nobody can know, because the copy did not exist then."""
+    known_since = await changes.known_since(product_ids)
+    begun = [at for at in known_since if at is not None]
+    if len(begun) < len(known_since):
+        return ["What changed is not known before the first sync is complete."]
+    latest = max(begun, default=since)
+    if latest <= since:
+        return []
+    moment = f"{latest.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+    return [f"Changes before {moment}, when the first sync ended, are not known."]
+
+
+def deleted(rows: Sequence[Record]) -> list[Deleted]:
+    return [
+        Deleted(id=row.id, title=row.title, product_id=row.product_id, deleted_at=row.deleted_at)
+        for row in rows
+    ]
