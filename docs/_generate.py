@@ -4,30 +4,26 @@ Nothing here depends on the terminal, the home folder, the environment or the wo
 """
 
 import asyncio
-import inspect
 import io
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import Column, Table, UniqueConstraint
-from sqlalchemy.dialects import sqlite
-from sqlmodel import SQLModel
-
-from testio_mcp.analytics.dimensions import DIMENSIONS
-from testio_mcp.analytics.metrics import METRICS
 from testio_mcp.cli import COMMANDS, build_parser
 from testio_mcp.cli.exit_codes import MEANINGS
 from testio_mcp.cli.problematic import ACTIONS
+from testio_mcp.prompts import PROMPTS
+from testio_mcp.resources import create_resources
+from testio_mcp.resources import metrics as measured
+from testio_mcp.resources import schema as stored
+from testio_mcp.resources.tables import table
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import PREFIX, Settings
-from testio_mcp.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 # argparse wraps by the terminal and, from Python 3.14 on, colours.
@@ -36,7 +32,7 @@ TERMINAL = {"COLUMNS": "92", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
 
 def tool_list() -> str:
     """A row a tool: its name and what it is for."""
-    return _table(
+    return table(
         ("Tool", "What it does"),
         ((f"`{tool.name}`", re.split(r"(?<=\.)\s", tool.description)[0]) for tool in _tools()),
     )
@@ -73,7 +69,7 @@ def _tool(tool: Any) -> str:
         )
         for name, schema in parameters.items()
     )
-    return "\n".join([*lines, "", _table(("Parameter", "Type", "Default", "Meaning"), rows)])
+    return "\n".join([*lines, "", table(("Parameter", "Type", "Default", "Meaning"), rows)])
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -104,7 +100,7 @@ def settings(*names: str) -> str:
         )
         for name in names or fields
     )
-    return _table(("Variable", "Default", "Meaning", "Example"), rows)
+    return table(("Variable", "Default", "Meaning", "Example"), rows)
 
 
 def _plain(value: Any) -> Any:
@@ -115,7 +111,7 @@ def _plain(value: Any) -> Any:
 
 def command_list() -> str:
     rows = ((f"`testio-mcp {name}`", purpose) for name, purpose in COMMANDS.items())
-    return _table(("Command", "What it does"), rows)
+    return table(("Command", "What it does"), rows)
 
 
 def commands() -> str:
@@ -141,74 +137,37 @@ def _help(words: tuple[str, ...]) -> str:
 
 def exit_codes() -> str:
     rows = ((f"{code:d}", f"{meaning}") for code, meaning in MEANINGS.items())
-    return _table(("Code", "Meaning"), rows)
+    return table(("Code", "Meaning"), rows)
 
 
 def schema() -> str:
-    return "\n".join(_described(model) for model in TABLES)
-
-
-def _described(model: type[SQLModel]) -> str:
-    table: Table = model.metadata.tables[str(model.__tablename__)]
-    notes = _notes(model)
-    columns = (
-        (f"`{column.name}`", _stored(column), _keys(column), notes.get(column.name, ""))
-        # Inherited columns come first in a table, whatever they are about.
-        for column in sorted(table.columns, key=lambda column: not column.primary_key)
-    )
-    unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
-    rest = [
-        *sorted(f"- Index on {_names(index.columns)}" for index in table.indexes),
-        *sorted(f"- Unique: {_names(constraint.columns)}" for constraint in unique),
-    ]
-    lines = [
-        f"## {table.name}\n",
-        f"{inspect.cleandoc(model.__doc__ or '')}\n",
-        _table(("Column", "Type", "Key", "Note"), columns),
-        *rest,
-    ]
-    return "\n".join([*lines, ""] if rest else lines)
-
-
-def _names(columns: Iterable[Column[Any]]) -> str:
-    return ", ".join(f"`{column.name}`" for column in columns)
-
-
-def _stored(column: Column[Any]) -> str:
-    stored = column.type.compile(dialect=sqlite.dialect())
-    return f"{stored} or null" if column.nullable else str(stored)
-
-
-def _keys(column: Column[Any]) -> str:
-    keys = ["primary"] if column.primary_key else []
-    for key in column.foreign_keys:
-        deleted = f", on delete {key.ondelete.lower()}" if key.ondelete else ""
-        keys.append(f"to `{key.target_fullname}`{deleted}")
-    return "; ".join(keys)
-
-
-def _notes(model: type[SQLModel]) -> dict[str, str]:
-    """The comments directly above the fields."""
-    notes: dict[str, str] = {}
-    pending: list[str] = []
-    for line in inspect.getsource(model).splitlines():
-        if (text := line.strip()).startswith("#"):
-            pending.append(text.removeprefix("#").strip())
-            continue
-        if pending and (field := re.match(r"(\w+):", text)):
-            notes[field[1]] = " ".join(pending)
-        pending = []
-    return notes
+    return stored.schema()
 
 
 def metrics() -> str:
-    rows = ((f"`{name}`", metric.definition) for name, metric in METRICS.items())
-    return _table(("Metric", "Definition"), rows)
+    return measured.metrics()
 
 
 def dimensions() -> str:
-    rows = ((f"`{name}`", dimension.description) for name, dimension in DIMENSIONS.items())
-    return _table(("Dimension", "What it is"), rows)
+    return measured.dimensions()
+
+
+def prompts() -> str:
+    """A row a prompt: what it is for and what it asks."""
+    rows = (
+        (f"`{text.name}`", text.description, ", ".join(f"`{name}`" for name in text.arguments))
+        for text in PROMPTS
+    )
+    return table(("Prompt", "What it does", "Arguments"), rows)
+
+
+def resources() -> str:
+    rows = ((f"`{resource.uri}`", resource.description) for resource in create_resources(_never))
+    return table(("Resource", "What it holds"), rows)
+
+
+async def _never() -> None:
+    """Stands for the app, which nothing here asks for."""
 
 
 def limits() -> str:
@@ -253,15 +212,3 @@ def _code(value: Any) -> str:
     if value is None or value in ("", [], ()):
         return ""
     return f"`{value}`"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    def lines() -> Iterator[str]:
-        columns = list(head)
-        yield f"| {' | '.join(columns)} |"
-        yield f"| {' | '.join('---' for _ in columns)} |"
-        for row in rows:
-            # A bar inside a cell would end it.
-            yield f"| {' | '.join(str(cell).replace('|', '\\|') for cell in row)} |"
-
-    return "".join(f"{line}\n" for line in lines())
