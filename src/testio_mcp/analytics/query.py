@@ -1,81 +1,87 @@
-"""Turns names of metrics and dimensions into one SELECT."""
+"""Turns names of metrics and dimensions into one SELECT, whatever is asked for together.
 
-from collections.abc import Sequence
+Each grain is counted on its own, so that no join multiplies a figure of another one; the parts are
+laid under each other and then folded, a row for each combination of keys.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, select
-from sqlalchemy.orm import aliased
-from sqlmodel import col
+from sqlalchemy import ColumnElement, Float, cast, func, null, select, union_all
 
+from testio_mcp.analytics.columns import Columns
 from testio_mcp.analytics.dimensions import DIMENSIONS
-from testio_mcp.analytics.metrics import METRICS, Grain
+from testio_mcp.analytics.metrics import Kind, metric
+from testio_mcp.analytics.parts import Grouping, Part, Source, positions
+from testio_mcp.analytics.scope import conditions, filters_of, values_of
 from testio_mcp.database.engine import Query
-from testio_mcp.domain.figures import Scope
-from testio_mcp.domain.periods import Period
-from testio_mcp.domain.tests import TestStatus
-from testio_mcp.tables import Bug, BugDevice, Test
+from testio_mcp.domain.figures import UTC_ZONE, Scope
+
+__all__ = ["conditions", "measure"]
+
+# Statements of so many shapes are kept: to write one anew takes longer than SQLite answers it.
+SHAPES = 512
 
 
-def measure(names: Sequence[str], by: Sequence[str], scope: Scope) -> Query:
-    """One row for each combination of the dimensions, keys first, then the metrics by name.
+def measure(names: Sequence[str], by: Sequence[str], scope: Scope) -> tuple[Query, dict[str, Any]]:
+    """One row for each combination of the dimensions, in the order of the keys, nulls last.
 
-    All metrics must be of one grain, so that no join multiplies a figure.
+    Keys come first, then the metrics by name. With it the values of its parameters.
     """
-    (grain,) = {METRICS[name].grain for name in names}
-    unfit = [name for name in by if grain not in DIMENSIONS[name].grains]
-    if unfit:
-        raise ValueError(f"{names} cannot be counted by {unfit}")
-    query: Query = select().select_from(Test)
-    if grain is Grain.BUG:
-        query = query.join(Bug, col(Bug.test_id) == col(Test.id))
-    for name in by:
-        query, key = _grouped(query, name)
-        query = query.add_columns(key.label(name)).group_by(key)
-    values = [METRICS[name].value.label(name) for name in names]
-    return query.add_columns(*values).where(*conditions(scope))
+    # The zone is of no matter where no calendar is.
+    zone = scope.zone if any(DIMENSIONS[name].unit for name in by) else UTC_ZONE
+    statement = _statement(tuple(names), tuple(by), filters_of(scope), zone)
+    return statement, values_of(scope)
 
 
-def _grouped(query: Query, name: str) -> tuple[Query, SQLColumnExpression[Any]]:
-    dimension = DIMENSIONS[name]
-    if dimension.device is None:
-        assert dimension.key is not None
-        return query, dimension.key
-    device, other = aliased(BugDevice), aliased(BugDevice)
-    key: SQLColumnExpression[Any] = getattr(device, dimension.device)
-    # A bug counts once under a value however many devices have it: under the first of them.
-    first = (
-        select(func.min(col(other.position)))
-        .where(col(other.bug_id) == col(device.bug_id), getattr(other, dimension.device) == key)
-        .correlate(device)
-        .scalar_subquery()
-    )
-    on = and_(col(device.bug_id) == col(Bug.id), key.is_not(None), col(device.position) == first)
-    return query.join(device, on), key
+@lru_cache(maxsize=SHAPES)
+def _statement(
+    names: tuple[str, ...], by: tuple[str, ...], filters: frozenset[str], zone: ZoneInfo
+) -> Query:
+    grouping = Grouping(by, filters, zone)
+    counted = dict.fromkeys(part for name in names for part in metric(name).ratio or (name,))
+    parts: dict[Part, list[str]] = {}
+    for name in counted:
+        parts.setdefault(grouping.part_of(metric(name)), []).append(name)
+    # Alone, a part has all there is; it need not be folded.
+    if len(parts) == 1 and tuple(counted) == names:
+        ((part, _),) = parts.items()
+        statement = _counted(grouping.source(part), names, names)
+    else:
+        counts = [_counted(grouping.source(part), counted, of) for part, of in parts.items()]
+        statement = _folded(counts, names, by)
+    return statement.order_by(*(key.nulls_last() for key in positions(by)))
 
 
-def conditions(scope: Scope) -> list[ColumnElement[bool]]:
-    """What a test must fulfil to be in scope."""
-    found: list[ColumnElement[bool]] = []
-    if scope.product_ids:
-        found.append(col(Test.product_id).in_(scope.product_ids))
-    if scope.test_ids:
-        found.append(col(Test.id).in_(scope.test_ids))
-    if scope.statuses:
-        found.append(col(Test.status).in_(scope.statuses))
-    if scope.period:
-        found.extend(ends_in(scope.period))
-    return found
+def _counted(source: Source, names: Iterable[str], own: Collection[str]) -> Query:
+    """The metrics of a part, and nulls in the place of the others."""
+    values = [_value(name, source.columns) if name in own else null() for name in names]
+    labelled = [value.label(name) for name, value in zip(names, values, strict=True)]
+    query = source.query.add_columns(*source.keys, *labelled)
+    return query.group_by(*positions(source.keys))
 
 
-def ends_in(period: Period) -> list[ColumnElement[bool]]:
-    """Tests that end in the period; `this …` and `ytd` also hold what still runs."""
-    found: list[ColumnElement[bool]] = []
-    end_at = col(Test.end_at)
-    if period.start is not None:
-        found.append(end_at >= period.start)
-    if period.end is not None:
-        before = end_at < period.end
-        if period.keeps_running_tests:
-            before = before | (col(Test.status) == TestStatus.RUNNING)
-        found.append(before)
-    return found
+def _value(name: str, columns: Columns) -> ColumnElement[Any]:
+    write = metric(name).value
+    assert write, name
+    return write(columns)
+
+
+def _folded(parts: Sequence[Query], names: Sequence[str], by: Sequence[str]) -> Query:
+    """One row where the parts have one each; a count that a part does not have is 0 in it."""
+    rows = union_all(*parts).subquery("parts")
+
+    def folded(name: str) -> ColumnElement[Any]:
+        found = func.max(rows.c[name])
+        return func.coalesce(found, 0) if metric(name).kind is Kind.COUNT else found
+
+    def value(name: str) -> ColumnElement[Any]:
+        if ratio := metric(name).ratio:
+            part, whole = map(folded, ratio)
+            return cast(part, Float) / func.nullif(whole, 0)
+        return folded(name)
+
+    keys = [rows.c[name] for name in by]
+    return select(*keys, *(value(name).label(name) for name in names)).group_by(*keys)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from testio_mcp.domain.bugs import BugStatus, Severity
-from testio_mcp.domain.figures import RATES, Scope
+from testio_mcp.domain.figures import RATES, Scope, in_order
 from testio_mcp.views.bugs import BugCounts, BugFigures
 
 if TYPE_CHECKING:
@@ -52,10 +52,3 @@ async def bug_counts(
         )
     unknown = BugCounts(total=None, open=None, critical=None)
     return {id: counts[id] if id in read else unknown for id in test_ids}
-
-
-def in_order(numbers: Mapping[str, int], words: Sequence[str]) -> dict[str, int]:
-    """The known words first and in their order, then whatever else TestIO says."""
-    known = {word: numbers[word] for word in words if word in numbers}
-    rest = {word: number for word, number in sorted(numbers.items()) if word not in known}
-    return {str(word): number for word, number in {**known, **rest}.items()}
