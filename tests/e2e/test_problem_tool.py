@@ -38,8 +38,6 @@ async def test_the_answer_is_a_list_of_problems(told, lost):
         "page": 1,
         "page_size": 20,
         "has_more": False,
-        "period": None,
-        "notes": [],
     }
     assert freshness["state"] == "fresh"
     assert freshness["incomplete"]

@@ -37,7 +37,12 @@ BUGS = """
     FROM bugs JOIN bug_details ON bug_id = bugs.id LEFT JOIN users people ON people.id = reporter_id
     WHERE test_id = ? ORDER BY bugs.id
 """
-FEATURES = "SELECT * FROM test_features WHERE test_id = ? ORDER BY id"
+# Without how they fared, which only the answer about a single test tells.
+FEATURES = """
+    SELECT id, customer_id, feature_id, title, description, howtofind, user_stories,
+           enable_default, enable_content, enable_visual
+    FROM test_features WHERE test_id = ? ORDER BY id
+"""
 MAPPED = "SELECT test_id, error FROM problem_tests WHERE mapped ORDER BY test_id"
 OPEN = "SELECT positions FROM problems ORDER BY positions"
 

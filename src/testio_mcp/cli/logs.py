@@ -6,6 +6,8 @@ from pathlib import Path
 from testio_mcp.errors import expected
 from testio_mcp.settings import Loaded, shown
 
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
 
 def log_to(loaded: Loaded, *, verbose: bool, quiet: bool) -> None:
     """Send the log of this program to stderr or its file, without the token."""
@@ -20,9 +22,8 @@ def log_to(loaded: Loaded, *, verbose: bool, quiet: bool) -> None:
                 f"TESTIO_LOG_FILE {shown(settings.log_file)} cannot be written "
                 f"({error.strerror}); the log goes to the standard error output."
             )
-    token = settings.customer_api_token
-    handler.addFilter(_Redacting(token.get_secret_value() if token else ""))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(_Redacting(loaded.secrets))
+    handler.setFormatter(logging.Formatter(FORMAT))
     # Loggers of libraries have levels of their own, which the handler overrules.
     handler.setLevel(level)
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -34,12 +35,23 @@ def log_to(loaded: Loaded, *, verbose: bool, quiet: bool) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-class _Redacting(logging.Filter):
-    """Takes the token out of every message, wherever it may have come from."""
+def log_requests(loaded: Loaded) -> None:
+    """Each HTTP request is a line on stderr, whatever the level and the place of the log."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_Redacting(loaded.secrets))
+    handler.setFormatter(logging.Formatter(FORMAT))
+    access = logging.getLogger("uvicorn.access")
+    access.handlers[:] = [handler]
+    access.propagate = False
+    access.setLevel(logging.INFO)
 
-    def __init__(self, token: str) -> None:
+
+class _Redacting(logging.Filter):
+    """Takes secrets out of every message, wherever they may have come from."""
+
+    def __init__(self, secrets: set[str]) -> None:
         super().__init__()
-        self._token = token
+        self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
         found = expected(record.exc_info[1]) if record.exc_info else None
@@ -50,13 +62,19 @@ class _Redacting(logging.Filter):
             record.levelno, record.levelname = logging.INFO, "INFO"
             if not logging.getLogger().isEnabledFor(logging.INFO):
                 return False
-        if self._token and record.exc_info:
+        if record.exc_info:
             formatter = logging.Formatter()
-            record.exc_text = formatter.formatException(record.exc_info).replace(self._token, "***")
+            record.exc_text = self._without(formatter.formatException(record.exc_info))
         message = record.getMessage()
-        if self._token and self._token in message:
-            record.msg, record.args = message.replace(self._token, "***"), None
+        if (redacted := self._without(message)) != message:
+            record.msg, record.args = redacted, None
         return True
+
+    def _without(self, text: str) -> str:
+        # A token that the keyring gives becomes known after the log has begun.
+        for secret in tuple(self._secrets):
+            text = text.replace(secret, "***")
+        return text
 
 
 def _private_file(path: Path) -> logging.Handler:

@@ -1,0 +1,61 @@
+"""The interpreter, the packages, and the SQLite that all of it runs on."""
+
+import platform
+import sqlite3
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from testio_mcp.database.inspection import has_words
+from testio_mcp.domain.findings import Verdict
+from testio_mcp.services.doctor.findings import Case, Found
+
+# Whose versions matter when something is odd.
+PACKAGES = ("fastmcp", "mcp", "httpx", "sqlmodel", "sqlalchemy", "aiosqlite", "keyring")
+# Before it, several processes that checkpoint one file at the same moment can damage it.
+MENDED = (3, 51, 3)
+
+
+def check(case: Case) -> Iterator[Found]:
+    yield Found(
+        "program",
+        Verdict.OK,
+        f"testio-mcp {version('testio-mcp')} on Python {platform.python_version()} "
+        f"({platform.system()} {platform.machine()}), {sys.executable}",
+    )
+    versions = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, found in versions.items() if found is None]
+    yield Found(
+        "packages",
+        Verdict.PROBLEM if missing else Verdict.OK,
+        ", ".join(f"{name} {found or 'missing'}" for name, found in versions.items()),
+        "Install testio-mcp again." if missing else None,
+    )
+    yield _sqlite()
+
+
+def _sqlite() -> Found:
+    if not has_words():
+        return Found(
+            "SQLite",
+            Verdict.PROBLEM,
+            f"SQLite {sqlite3.sqlite_version} cannot keep an index of words (FTS5).",
+            "Install testio-mcp with a Python from python.org or from uv.",
+        )
+    if sqlite3.sqlite_version_info >= MENDED:
+        return Found("SQLite", Verdict.OK, f"SQLite {sqlite3.sqlite_version}")
+    return Found(
+        "SQLite",
+        Verdict.OK,
+        f"SQLite {sqlite3.sqlite_version}: before {'.'.join(map(str, MENDED))} a file could be "
+        "damaged, rarely, by several processes that move its log into it at the same moment. "
+        "With testio-mcp only the one that holds the sync lock does that, so this is safe.",
+        "Open the cache with other programs for reading only.",
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
