@@ -1,5 +1,6 @@
 """What answers and exceptions of the wire mean, where no loopback server can show it."""
 
+import ssl
 from datetime import UTC, datetime
 
 import httpx
@@ -7,7 +8,10 @@ import pytest
 import time_machine
 
 from testio_mcp.api.failures import refusal, retry_after, unreachable
+from testio_mcp.api.trail import Trail
 from testio_mcp.errors import ApiError, ApiUnavailable
+
+TRAIL = Trail(httpx.URL("https://api.test.io/customer/v2"))
 
 
 def answer(status=429, **headers):
@@ -76,7 +80,7 @@ def test_a_question_that_testio_refuses_is_named(status, text):
     ],
 )
 def test_exceptions_become_plain_words(error, text):
-    said = unreachable(error, "api.test.io")
+    said = unreachable(error, TRAIL)
     assert isinstance(said, ApiUnavailable)
     assert text in said.message
     assert said.hint
@@ -88,4 +92,35 @@ def test_several_addresses_that_refuse_are_one_refusal():
     error = httpx.ConnectError("")
     error.__cause__ = OSError()
     error.__cause__.__cause__ = ExceptionGroup("addresses", refused)
-    assert "connection refused" in unreachable(error, "api.test.io").message
+    assert "connection refused" in unreachable(error, TRAIL).message
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0x800B0101, "has expired"),
+        (0x800B010F, "is for another name"),
+        (-67818, "has expired"),
+        (-67819, "is not valid yet"),
+        (-67602, "is for another name"),
+        (0x800B0109, "is not trusted"),
+    ],
+)
+def test_what_windows_and_macos_say_of_a_certificate_is_understood(code, said):
+    wrong = ssl.SSLCertVerificationError("secret words")
+    wrong.verify_code = code
+    error = httpx.ConnectError("")
+    error.__cause__ = wrong
+    message = unreachable(error, TRAIL).message
+    assert message == f"TestIO could not be reached: its certificate {said} (api.test.io)."
+
+
+async def test_a_time_out_while_connecting_is_told_of_whom_it_was():
+    behind = Trail(httpx.URL("https://api.test.io"))
+    await behind.note("connection.connect_tcp.started", {"host": "proxy.corp", "port": 3128})
+    late = httpx.ConnectTimeout("")
+    assert "no connection to api.test.io" in unreachable(late, TRAIL).message
+    said = "The proxy proxy.corp:3128 could not be reached: no answer in time."
+    assert unreachable(late, behind).message == said
+    await behind.note("connection.connect_tcp.complete", {})
+    assert "no connection to api.test.io" in unreachable(late, behind).message

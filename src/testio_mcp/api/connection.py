@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,24 +12,25 @@ from typing import Any
 
 import httpx
 import stamina
-import truststore
 from pydantic import SecretStr
 from pydantic_core import from_json
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from testio_mcp.api.certificates import UNPROXIED, issuer_at, trusted
 from testio_mcp.api.failures import (
     CHECK_BASE_URL,
-    CHECK_CERTIFICATE,
     CHECK_PROXY,
     CHECK_TOKEN,
     ApiUnreachable,
     broken,
+    distrusted,
     refusal,
     retry_after,
     too_many_requests,
     unreachable,
 )
 from testio_mcp.api.limiter import Limiter
+from testio_mcp.api.trail import Trail
 from testio_mcp.errors import (
     ApiError,
     ApiNotFound,
@@ -152,10 +151,14 @@ class Connection:
         return Answer(_value(response, question), began)
 
     async def _get(self, http: httpx.AsyncClient, question: Question) -> httpx.Response:
+        trail = Trail(http.base_url)
+        extensions = {"trace": trail.note}
         try:
-            return await http.get(question.path, params=question.params)
+            return await http.get(question.path, params=question.params, extensions=extensions)
         except httpx.TransportError as error:
-            raise unreachable(error, http.base_url.host) from error
+            if distrusted(error):
+                trail.issuer = await issuer_at(http.base_url)
+            raise unreachable(error, trail) from error
         except httpx.DecodingError as error:
             raise broken(question.what, "cannot be unpacked") from error
 
@@ -192,7 +195,7 @@ class Connection:
             "User-Agent": f"testio-mcp/{version('testio-mcp')}",
         }
         base_url = _usable(self._base_url)
-        verify = _tls(base_url.scheme)
+        verify = trusted(base_url.scheme)
         try:
             return httpx.AsyncClient(
                 base_url=base_url,
@@ -200,10 +203,16 @@ class Connection:
                 timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, LONGEST_CONNECT)),
                 limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
                 verify=verify,
+                mounts=UNPROXIED,
                 # A redirect would carry the token to wherever it points.
                 follow_redirects=False,
             )
-        except (ValueError, ImportError, httpx.InvalidURL):
+        except ImportError:
+            raise ApiUnreachable(
+                "TestIO could not be reached: proxies that speak SOCKS are not supported.",
+                hint="Set HTTPS_PROXY to a proxy that speaks HTTP, and unset ALL_PROXY.",
+            ) from None
+        except (ValueError, httpx.InvalidURL):
             # Without the cause, whose text may hold the proxy's password.
             raise ApiUnreachable(
                 "TestIO could not be reached: the proxy settings cannot be used.",
@@ -227,22 +236,6 @@ def _sendable(token: SecretStr) -> str:
             "The API token is empty or holds characters that no token has.", hint=CHECK_TOKEN
         )
     return value
-
-
-def _tls(scheme: str) -> ssl.SSLContext:
-    if scheme != "https":
-        # httpx would load a list of certificates that plain HTTP has no use for.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if extra := os.environ.get("SSL_CERT_FILE"):
-        try:
-            # truststore leaves it out on Windows and macOS.
-            context.load_verify_locations(cafile=extra)
-        except OSError as error:
-            raise ApiUnreachable(
-                "SSL_CERT_FILE names no readable file of certificates.", hint=CHECK_CERTIFICATE
-            ) from error
-    return context
 
 
 def _value(response: httpx.Response, question: Question) -> Any:

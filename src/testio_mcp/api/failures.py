@@ -10,7 +10,9 @@ from http import HTTPStatus
 
 import httpx
 
+from testio_mcp.api.trail import Trail
 from testio_mcp.errors import (
+    INTERNAL_SERVER_ERROR,
     ApiError,
     ApiNotFound,
     ApiProtocolError,
@@ -24,13 +26,33 @@ CHECK_TOKEN = "Check TESTIO_CUSTOMER_API_TOKEN."
 CHECK_BASE_URL = "Check TESTIO_CUSTOMER_API_BASE_URL."
 CHECK_NETWORK = "Check the network connection and the proxy settings (HTTPS_PROXY, NO_PROXY)."
 CHECK_PROXY = "Check the proxy and its user name and password (HTTPS_PROXY)."
+CHECK_PROXY_ADDRESS = (
+    "Check the address of the proxy (HTTPS_PROXY); what needs none is named in NO_PROXY."
+)
+LOG_IN_TO_PROXY = (
+    "Set HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT; an @ in the password is written as %40."
+)
+ALLOW_IN_PROXY = "Ask those who run the proxy (HTTPS_PROXY) to allow TestIO's address."
+CHECK_CLOCK = "Check the date and time of this computer; if right, tell those who run the network."
 CHECK_CERTIFICATE = (
     "If your company inspects traffic, install its certificate on this computer "
     "or let SSL_CERT_FILE name its file."
 )
+CHECK_IMPOSTOR = (
+    f"{CHECK_BASE_URL} A log-in page of the network or a proxy may have answered in its place."
+)
 TRY_LATER = "Try again in a few minutes."
 # Statuses with which a proxy or an edge says that TestIO took too long.
 TIME_OUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT, 524})
+
+
+# By the codes of OpenSSL, Windows and macOS: what is wrong with a certificate, and what to do.
+_CERTIFICATES: tuple[tuple[frozenset[int], str, str], ...] = (
+    (frozenset({10, 0x800B0101, -67818}), "has expired", CHECK_CLOCK),
+    (frozenset({9, -67819}), "is not valid yet", CHECK_CLOCK),
+    (frozenset({62, 64, 0x800B010F, -67602}), "is for another name", CHECK_IMPOSTOR),
+)
+_UNKNOWN_CERTIFICATE = ("is not trusted", CHECK_CERTIFICATE)
 
 
 class ApiUnreachable(ApiUnavailable):
@@ -84,19 +106,51 @@ def _denial(status: int, path: str, what: str) -> ApiError:
     return ApiError(f"TestIO answered {status} when asked for {what}.", status=status)
 
 
-def unreachable(error: httpx.TransportError, host: str) -> ApiUnavailable:
-    """What an exception of httpx means; `host` is named where that helps."""
+def distrusted(error: httpx.TransportError) -> ssl.SSLCertVerificationError | None:
+    """What was wrong with a certificate, if that was it."""
+    found = (cause for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError))
+    return next(found, None)
+
+
+def unreachable(error: httpx.TransportError, trail: Trail) -> ApiUnavailable:
+    """What an exception of httpx means, and where on its way it was."""
     if isinstance(error, httpx.TimeoutException):
-        return ApiTimeout("TestIO did not answer in time.", hint=TRY_LATER)
+        return _late(error, trail)
     if isinstance(error, httpx.ProxyError):
         status = re.match(r"\d{3}", str(error))
-        return _proxy_refused(int(status[0]) if status else None)
-    causes = tuple(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        reason = f"its certificate is not trusted ({host})"
-        return ApiUnreachable(f"TestIO could not be reached: {reason}.", hint=CHECK_CERTIFICATE)
+        return _proxy_refused(int(status[0]) if status else None, trail.proxy)
+    if certificate := distrusted(error):
+        return _not_trusted(certificate, trail)
+    reason = _reason(error, tuple(_causes(error)))
+    if trail.proxy and not trail.has_connected:
+        return _without_proxy(reason, trail.proxy)
     return ApiUnavailable(
-        f"TestIO could not be reached: {_reason(error, causes)} ({host}).", hint=CHECK_NETWORK
+        f"TestIO could not be reached: {reason} ({trail.host}).", hint=CHECK_NETWORK
+    )
+
+
+def _late(error: httpx.TimeoutException, trail: Trail) -> ApiUnavailable:
+    if not isinstance(error, httpx.ConnectTimeout):
+        return ApiTimeout("TestIO did not answer in time.", hint=TRY_LATER)
+    if trail.proxy and not trail.has_connected:
+        return _without_proxy("no answer in time", trail.proxy)
+    message = f"TestIO did not answer in time: no connection to {trail.host}."
+    return ApiTimeout(message, hint=CHECK_NETWORK)
+
+
+def _without_proxy(reason: str, proxy: str) -> ApiUnavailable:
+    message = f"The proxy {proxy} could not be reached: {reason}."
+    return ApiUnavailable(message, hint=CHECK_PROXY_ADDRESS)
+
+
+def _not_trusted(certificate: ssl.SSLCertVerificationError, trail: Trail) -> ApiUnreachable:
+    code = getattr(certificate, "verify_code", None)
+    reason, hint = next(
+        (said for codes, *said in _CERTIFICATES if code in codes), _UNKNOWN_CERTIFICATE
+    )
+    issuer = f"; it was issued by {trail.issuer!r}" if trail.issuer else ""
+    return ApiUnreachable(
+        f"TestIO could not be reached: its certificate {reason} ({trail.host}){issuer}.", hint=hint
     )
 
 
@@ -110,11 +164,19 @@ def _reason(error: httpx.TransportError, causes: tuple[BaseException, ...]) -> s
     return "no connection" if isinstance(error, httpx.ConnectError) else "connection dropped"
 
 
-def _proxy_refused(status: int | None) -> ApiUnreachable:
+def _proxy_refused(status: int | None, proxy: str | None = None) -> ApiUnavailable:
     code = f" ({status})" if status else ""
-    return ApiUnreachable(
-        f"TestIO could not be reached: the proxy refused{code}.", hint=CHECK_PROXY, status=status
-    )
+    at = f" ({proxy})" if proxy else ""
+    if status and status >= INTERNAL_SERVER_ERROR:
+        message = f"TestIO could not be reached: the proxy could not reach it either{code}{at}."
+        # Without the status, which would be taken for one of TestIO's.
+        return ApiUnavailable(message, hint=TRY_LATER)
+    message, hint = f"TestIO could not be reached: the proxy refused{code}", CHECK_PROXY
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        message, hint = f"{message}: it wants a user name and password", LOG_IN_TO_PROXY
+    elif status == HTTPStatus.FORBIDDEN:
+        hint = ALLOW_IN_PROXY
+    return ApiUnreachable(f"{message}{at}.", hint=hint, status=status)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
