@@ -19,6 +19,7 @@ from testio_mcp.app import App, Source, open_app
 from testio_mcp.database.engine import Database
 from testio_mcp.database.migrations import migrate
 from testio_mcp.sandbox import Sandbox, Scale, serving
+from testio_mcp.search import index
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import Loaded, Settings
 from testio_mcp.tables import fence
@@ -36,7 +37,7 @@ ANCHOR = datetime(2026, 11, 16, 9, tzinfo=UTC)
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty cache file; copied by tests, never opened."""
     path = tmp_path_factory.mktemp("template") / "cache.db"
-    migrate(path, lock_timeout=30)
+    migrate(path, lock_timeout=30, derived=index)
     return path
 
 
@@ -45,6 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own, so that no test sees the settings of whoever runs it."""
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     return tmp_path
 
 

@@ -86,6 +86,19 @@ class TestFeatureFactory(Factory):
     title = factory.Sequence("Feature in test {}".format)
 
 
+class StoryExecutionFactory(Factory):
+    class Meta:
+        model = tables.StoryExecution
+
+    test_feature_id = 1
+    position = factory.Sequence(int)
+    user_story_id = 1
+    title = factory.Sequence("Story {}".format)
+    execution_status = "passed"
+    tested_by_count = 3
+    bugs_found = 0
+
+
 class UserStoryFactory(Factory):
     class Meta:
         model = tables.UserStory

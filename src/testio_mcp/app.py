@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlmodel import col
 
+from testio_mcp.credentials import with_stored_token
 from testio_mcp.database.engine import Database, fetch
 from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside
 from testio_mcp.domain.periods import parse_period
@@ -27,6 +28,7 @@ from testio_mcp.errors import (
     SyncInProgress,
     TestIOMcpError,
 )
+from testio_mcp.search import index
 from testio_mcp.services.registry import Scope, ServiceRegistry
 from testio_mcp.settings import Loaded, Settings, shown
 from testio_mcp.sync.context import SyncContext
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 # Slots that background work leaves to people, where there are people.
 RESERVED_REQUESTS = 2
+KEYRING_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,8 @@ async def open_app(
     where it is stale. What is wrong is said by the services: with a cache they answer from it,
     without one they raise what to do.
     """
+    if online and source is None:
+        loaded = await _with_stored_token(loaded)
     settings = loaded.settings
     source = source or Source.of(settings)
     # Who asks nothing needs no token.
@@ -216,6 +221,17 @@ async def _sandbox(demo: Demo, *, offline: bool) -> AsyncIterator[str]:
         yield base_url
 
 
+async def _with_stored_token(loaded: Loaded) -> Loaded:
+    """With the keyring's token, unless it keeps everybody waiting for a person to unlock it."""
+    with anyio.move_on_after(KEYRING_SECONDS):
+        return await anyio.to_thread.run_sync(with_stored_token, loaded, abandon_on_cancel=True)
+    loaded.warnings.append(
+        f"The keyring of this computer did not answer within {KEYRING_SECONDS} s. "
+        "Unlock it, then restart the client."
+    )
+    return loaded
+
+
 def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
     """What only a person can mend; nothing is asked of TestIO until then."""
     settings = loaded.settings
@@ -234,7 +250,8 @@ def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
         return ConfigurationError(
             "No TestIO token is set.",
             hint="Set TESTIO_CUSTOMER_API_TOKEN in the configuration of your MCP client or in "
-            f"{shown(settings.home / '.env')}. The demo needs none: testio-mcp demo",
+            f"{shown(settings.home / '.env')}, or run testio-mcp setup, which asks for it. "
+            "The demo needs none: testio-mcp demo",
         )
     return None
 
@@ -283,7 +300,7 @@ def _prepare(settings: Settings) -> list[str]:
     """Create or upgrade the cache file; a damaged one is moved aside and said so."""
     path = settings.database_path
     try:
-        migrate(path, lock_timeout=settings.lock_timeout)
+        migrate(path, lock_timeout=settings.lock_timeout, derived=index)
     except DatabaseDamaged as damaged:
         try:
             with SyncLock(path).held():
@@ -293,7 +310,7 @@ def _prepare(settings: Settings) -> list[str]:
                 f"{damaged.message} It is left, because another process still uses it.",
                 hint="Close that process, then restart this one: the cache is then built anew.",
             ) from error
-        migrate(path, lock_timeout=settings.lock_timeout)
+        migrate(path, lock_timeout=settings.lock_timeout, derived=index)
         return [f"The cache file was damaged; it was moved to {shown(moved)} and is built anew."]
     return []
 

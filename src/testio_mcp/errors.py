@@ -5,6 +5,7 @@ TestIOMcpError(message, hint)
 ├── InvalidRequest       an argument is well-typed but makes no sense
 ├── ConfigurationError   a setting is missing, wrong, or belongs to another customer
 ├── SyncInProgress       another process is syncing this cache
+├── FileError            a file cannot be written where it was asked for
 ├── DatabaseError        the cache cannot be opened, read or written
 │   └── DatabaseNewer    the cache was written by a newer version of this program
 └── ApiError             TestIO could not be reached, refused, or made no sense
@@ -49,9 +50,7 @@ class NotFound(TestIOMcpError):
         named = f"{kind.capitalize()}{'s' if many else ''} {', '.join(map(str, ids))}"
         are = "are" if many else "is"
         them = "them" if many else "it"
-        # Features have no list of their own yet; a test names those it covers.
-        finder = "get_test_summary" if kind == "feature" else f"list_{kind}s"
-        hint = obstacle or f"Call {finder} to find the right id."
+        hint = obstacle or f"Call list_{kind}s to find the right id."
         unknown = f"{named} {are} not known."
         unasked = f"{named} {are} not in the local copy, and TestIO could not be asked for {them}."
         super().__init__(
@@ -68,6 +67,10 @@ class ConfigurationError(TestIOMcpError):
 
 
 class SyncInProgress(TestIOMcpError):
+    pass
+
+
+class FileError(TestIOMcpError):
     pass
 
 

@@ -1,14 +1,21 @@
 """Configuration: the only module that reads the environment."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TESTIO_"
@@ -16,6 +23,9 @@ PRODUCTION = "https://api.test.io/customer/v2"
 DEFAULT_HOME = "~/.testio-mcp"
 
 Seconds = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+THRESHOLD, WARNING, CRITICAL = "threshold_", "_warning", "_critical"
 
 
 class Settings(BaseSettings):
@@ -48,7 +58,7 @@ class Settings(BaseSettings):
     )
     customer_name: str | None = Field(
         default=None,
-        description="Name of the customer, shown in diagnostics.",
+        description="Name of the customer, shown in diagnostics and report titles.",
         examples=["Nordwind"],
     )
     product_ids: Annotated[tuple[int, ...], NoDecode] = Field(
@@ -58,7 +68,7 @@ class Settings(BaseSettings):
     )
     home: Path = Field(
         default=Path(DEFAULT_HOME),
-        description="Folder of the cache, its lock and the settings file `.env`.",
+        description="Folder of the cache, its lock, `reports/` and the settings file `.env`.",
         examples=[DEFAULT_HOME],
     )
     db_path: Path | None = Field(
@@ -123,6 +133,11 @@ class Settings(BaseSettings):
         description="Time zone of periods and of the dates in texts.",
         examples=["Europe/Berlin"],
     )
+    http_token: SecretStr | None = Field(
+        default=None,
+        description="Token that clients of `serve --transport http` have to send.",
+        examples=["a-long-random-value"],
+    )
     log_level: str = Field(
         default="WARNING",
         pattern="(?i)^(debug|info|warning|error)$",
@@ -134,8 +149,59 @@ class Settings(BaseSettings):
         description="File for the log; by default it goes to the standard error output.",
         examples=["~/.testio-mcp/logs/testio-mcp.log"],
     )
+    enabled_tools: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names of the tools to offer, separated by commas; empty means all. "
+        "`get_server_diagnostics` is always offered.",
+        examples=["list_products,list_tests,list_bugs"],
+    )
+    disabled_tools: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names of tools not to offer, separated by commas; wins over enabled ones.",
+        examples=["sync_data"],
+    )
+    threshold_rejection_warning: Share = Field(
+        default=0.20,
+        description="Share of rejected bugs from which it is a warning.",
+        examples=["0.20"],
+    )
+    threshold_rejection_critical: Share = Field(
+        default=0.35,
+        description="Share of rejected bugs from which it is critical.",
+        examples=["0.35"],
+    )
+    threshold_auto_acceptance_warning: Share = Field(
+        default=0.20,
+        description="Share of accepted bugs that nobody reviewed, from which it is a warning.",
+        examples=["0.20"],
+    )
+    threshold_auto_acceptance_critical: Share = Field(
+        default=0.40,
+        description="Share of accepted bugs that nobody reviewed, from which it is critical.",
+        examples=["0.40"],
+    )
+    threshold_active_acceptance_warning: Share = Field(
+        default=0.35,
+        description="Share of bugs accepted by a person, at or below which it is a warning.",
+        examples=["0.35"],
+    )
+    threshold_active_acceptance_critical: Share = Field(
+        default=0.20,
+        description="Share of bugs accepted by a person, at or below which it is critical.",
+        examples=["0.20"],
+    )
+    threshold_review_warning: Share = Field(
+        default=0.80,
+        description="Share of bugs a person reviewed, at or below which it is a warning.",
+        examples=["0.80"],
+    )
+    threshold_review_critical: Share = Field(
+        default=0.60,
+        description="Share of bugs a person reviewed, at or below which it is critical.",
+        examples=["0.60"],
+    )
 
-    @field_validator("product_ids", mode="before")
+    @field_validator("product_ids", "enabled_tools", "disabled_tools", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -158,6 +224,33 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("no such time zone") from None
         return value
+
+    @field_validator("threshold_rejection_critical", "threshold_auto_acceptance_critical")
+    @classmethod
+    def _not_below(cls, value: float, checked: ValidationInfo) -> float:
+        warning = _warning_of(checked)
+        if warning is not None and value < warning[1]:
+            raise ValueError(f"it must not be below {PREFIX}{warning[0]}, which is {warning[1]:g}")
+        return value
+
+    @field_validator("threshold_active_acceptance_critical", "threshold_review_critical")
+    @classmethod
+    def _not_above(cls, value: float, checked: ValidationInfo) -> float:
+        warning = _warning_of(checked)
+        if warning is not None and value > warning[1]:
+            raise ValueError(f"it must not be above {PREFIX}{warning[0]}, which is {warning[1]:g}")
+        return value
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """By rate, from where on it is a warning and from where on it is critical."""
+        return {
+            f"{rate}_rate": (
+                getattr(self, f"{THRESHOLD}{rate}{WARNING}"),
+                getattr(self, f"{THRESHOLD}{rate}{CRITICAL}"),
+            )
+            for rate in ("rejection", "auto_acceptance", "active_acceptance", "review")
+        }
 
     @property
     def database_path(self) -> Path:
@@ -182,6 +275,10 @@ class Loaded:
     problems: list[str]
     # Variables nobody reads.
     warnings: list[str]
+    # Files that settings were read from; of two that speak the later one wins.
+    files: tuple[Path, ...] = ()
+    # What the log must not show; more is added when more becomes known.
+    secrets: set[str] = field(default_factory=set, repr=False)
 
 
 def load_settings(env_file: Path | None = None, **flags: Any) -> Loaded:
@@ -199,9 +296,12 @@ def load_settings(env_file: Path | None = None, **flags: Any) -> Loaded:
     except ValidationError as error:
         wrong = {str(item["loc"][0]): item for item in error.errors(include_url=False)}
         problems += [_problem(name, item["msg"], item["input"]) for name, item in wrong.items()]
-        defaults = {name: Settings.model_fields[name].get_default() for name in wrong}
+        unusable = {part for name in wrong for part in _with_partner(name)}
+        defaults = {name: Settings.model_fields[name].get_default() for name in unusable}
         settings = Settings(_env_file=files, **{**flags, **defaults})
-    return Loaded(settings, problems, _unknown(files))
+    tokens = (settings.customer_api_token, settings.http_token)
+    secrets = {token.get_secret_value() for token in tokens if token}
+    return Loaded(settings, problems, _unknown(files), files, secrets)
 
 
 def _readable(file: Path, problems: list[str], *, required: bool = False) -> tuple[Path, ...]:
@@ -225,6 +325,20 @@ class _Home(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
     home: Path = Path(DEFAULT_HOME)
+
+
+def _warning_of(checked: ValidationInfo) -> tuple[str, float] | None:
+    """The variable and the value of the warning beside a critical threshold, if it is valid."""
+    name = (checked.field_name or "").replace(CRITICAL, WARNING)
+    return (name.upper(), checked.data[name]) if name in checked.data else None
+
+
+def _with_partner(name: str) -> set[str]:
+    """The setting; of thresholds also the other of its pair, which means little without it."""
+    if not name.startswith(THRESHOLD):
+        return {name}
+    rate = name.removesuffix(WARNING).removesuffix(CRITICAL)
+    return {f"{rate}{WARNING}", f"{rate}{CRITICAL}"}
 
 
 def _problem(name: str, message: str, value: Any) -> str:

@@ -60,6 +60,8 @@ class Server:
     async def sync(self) -> None:
         self.worlds.append(await read_world(self.url, self.sandbox.token))
         self.syncs.append((await self.answer("sync_data", wait_seconds=15))["sync"])
+        # What is read from now on was asked for later than what the sync has read.
+        self.now += timedelta(minutes=1)
 
     async def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return (await self.said(tool, **arguments))[0]
@@ -112,7 +114,7 @@ async def server(request, template, tmp_path_factory):
     )
     async with serving(sandbox) as url:
         source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
-        opening = Opening(lambda: open_app(Loaded(settings, [], []), source))
+        opening = Opening(lambda: open_app(Loaded(settings, [], []), source, serving=True))
         async with Client(create_server(opening)) as client:
             server = Server(client, sandbox, url, ZoneInfo(zone), home)
             await server.sync()

@@ -105,6 +105,7 @@ async def plant_ghosts(save, test, feature):
         BugFactory(id=8, test_id=7, product_id=GAME, title=MARK, status="odd", **gone),
         TestDetailsFactory(test_id=7, goal=MARK),
         TestFeatureFactory(id=7, test_id=7, feature_id=feature, title=MARK),
+        TestFeatureFactory(id=8, test_id=7, feature_id=7, title=MARK),
         BugDetailsFactory(bug_id=7, steps=MARK),
     )
 
@@ -131,6 +132,10 @@ async def test_they_appear_in_no_answer_and_count_in_no_figure(
     [
         ("get_test_summary", {"test_id": 7}),
         ("get_bug_summary", {"bug_id": 7}),
+        ("get_feature_summary", {"feature_id": 7}),
+        ("list_features", {"product_id": 7}),
+        ("list_user_stories", {"test_id": 7}),
+        ("get_user_summary", {"user": 700}),
         ("list_bugs", {"test_ids": [7]}),
         ("list_bugs", {"operating_systems": [MARK]}),
     ],

@@ -22,7 +22,7 @@ from testio_mcp.domain.figures import UTC_ZONE, Scope
 __all__ = ["conditions", "measure"]
 
 # Statements of so many shapes are kept: to write one anew takes longer than SQLite answers it.
-SHAPES = 512
+SHAPES = 128
 
 
 def measure(names: Sequence[str], by: Sequence[str], scope: Scope) -> tuple[Query, dict[str, Any]]:

@@ -13,9 +13,12 @@ from testio_mcp.errors import TestIOMcpError
 
 # Each is a module here, imported only when asked for: a client waits for `serve` to start.
 COMMANDS = {
-    "serve": "serve MCP tools over stdio, for a client to start (the default)",
+    "serve": "serve MCP tools to clients, over stdio or HTTP (the default)",
     "sync": "bring the local copy up to date with TestIO",
     "problematic": "show what could not be read, and help to find it",
+    "setup": "keep your token, connect your MCP clients, read your data once",
+    "report": "write a quality report: Markdown, JSON, HTML, a workbook or CSV",
+    "doctor": "examine everything, from settings to clients, and say what to do",
     "demo": "sync invented data, ask five questions, show how to connect a client",
     "sandbox": "serve an imitation TestIO API with invented data",
 }

@@ -36,6 +36,7 @@ class Period:
     text: str  # as asked, in one case and with single spaces
     running: bool  # begun and not over: a comparison takes the same elapsed part
     keeps_running_tests: bool = False  # only `this …` and `ytd`
+    before: datetime | None = None  # where the period to compare it with begins, if there is one
 
 
 class _Dates(NamedTuple):
@@ -44,6 +45,9 @@ class _Dates(NamedTuple):
     first: date | None
     after: date | None
     up_to_now: bool = False
+    # As long as so many of these; no unit where the length is not known.
+    unit: str = ""
+    units: int = 1
 
 
 def parse_period(text: str, *, now: datetime, zone: ZoneInfo) -> Period:
@@ -60,13 +64,40 @@ def parse_period(text: str, *, now: datetime, zone: ZoneInfo) -> Period:
     raise _refusal(words, f"did you mean the form {_BY_SHAPE[near[0]]!r}?" if near else "")
 
 
+def previous(period: Period, *, now: datetime, zone: ZoneInfo) -> Period | None:
+    """The calendar period before, or as many days; None where there is none.
+
+    Of what is not over yet, as much as has passed by the clock of the zone.
+    """
+    if period.before is None or period.start is None:
+        return None
+    end = period.start
+    if period.running:
+        passed = _wall_clock(now, zone) - _first_midnight(period.start, zone)
+        same_moment = _first_midnight(period.before, zone) + passed
+        end = min(end, same_moment.replace(tzinfo=zone).astimezone(UTC))
+    return Period(period.before, end, f"before {period.text}", running=False)
+
+
+def _wall_clock(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def _first_midnight(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Of its day, also where the clocks skipped midnight."""
+    return datetime.combine(_wall_clock(instant, zone), time())
+
+
 def _period(dates: _Dates, text: str, now: datetime, zone: ZoneInfo) -> Period:
     start, end = _midnight(dates.first, zone), _midnight(dates.after, zone)
     if dates.up_to_now:
         end = now.astimezone(UTC)
     begun = start is None or start <= now
     over = end is not None and end <= now and not dates.up_to_now
-    return Period(start, end, text, begun and not over, dates.up_to_now)
+    before = None
+    if dates.first and dates.unit:
+        before = _midnight(_shifted(dates.first, dates.unit, -dates.units), zone)
+    return Period(start, end, text, begun and not over, dates.up_to_now, before)
 
 
 def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
@@ -119,7 +150,7 @@ def _begin(day: date, unit: str) -> date:
 def _units(day: date, unit: str) -> _Dates:
     """The whole calendar unit that holds the day."""
     first = _begin(day, unit)
-    return _Dates(first, _shifted(first, unit, 1))
+    return _Dates(first, _shifted(first, unit, 1), unit=unit)
 
 
 def _ago(today: date, unit: str, n: int) -> _Dates:
@@ -127,7 +158,11 @@ def _ago(today: date, unit: str, n: int) -> _Dates:
 
 
 def _this(match: Match[str], today: date) -> _Dates:
-    return _Dates(_begin(today, match["unit"]), None, up_to_now=True)
+    return _up_to_now(today, match["unit"])
+
+
+def _up_to_now(today: date, unit: str) -> _Dates:
+    return _Dates(_begin(today, unit), None, up_to_now=True, unit=unit)
 
 
 def _last(match: Match[str], today: date) -> _Dates:
@@ -142,7 +177,7 @@ def _last_n(match: Match[str], today: date) -> _Dates:
     unit, n = match["unit"], _amount(match)
     # The days include today; longer units are complete ones.
     after = today + timedelta(1) if unit == "day" else _begin(today, unit)
-    return _Dates(_shifted(after, unit, -n), after)
+    return _Dates(_shifted(after, unit, -n), after, unit=unit, units=n)
 
 
 def _amount(match: Match[str]) -> int:
@@ -163,9 +198,9 @@ def _since_weekday(match: Match[str], today: date) -> _Dates:
 
 
 def _between(match: Match[str], _: date) -> _Dates:
-    return _Dates(
-        date.fromisoformat(match["first"]), date.fromisoformat(match["last"]) + timedelta(1)
-    )
+    first = date.fromisoformat(match["first"])
+    after = date.fromisoformat(match["last"]) + timedelta(1)
+    return _Dates(first, after, unit="day", units=(after - first).days)
 
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -187,7 +222,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[[Match[str], date], _Dates]]] = [
         (rf"(?P<first>{_DATE})\.\.(?P<last>{_DATE})", _between),
         (f"since (?P<day>{_DATE})", lambda m, _: _Dates(date.fromisoformat(m["day"]), None)),
         (f"since (?P<weekday>{'|'.join(_WEEKDAYS)})", _since_weekday),
-        ("ytd", lambda _, today: _Dates(_begin(today, "year"), None, up_to_now=True)),
+        ("ytd", lambda _, today: _up_to_now(today, "year")),
         ("all", lambda _match, _today: _Dates(None, None)),
     )
 ]

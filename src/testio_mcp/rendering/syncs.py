@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import as_of, paragraphs
+from testio_mcp.rendering.answers import closing, paragraphs
 from testio_mcp.rendering.markdown import bullets, count, inline, moment, rate, table
 from testio_mcp.views.syncs import (
     Diagnostics,
@@ -42,7 +42,7 @@ MOVED = ("new", "changed", "deleted", "failed")
 
 
 def sync_answer(answer: SyncAnswer, zone: ZoneInfo) -> str:
-    return paragraphs(sync_report(answer.sync, zone), as_of(answer.freshness, zone))
+    return paragraphs(sync_report(answer.sync, zone), closing(answer, zone))
 
 
 def sync_report(report: SyncReport, zone: ZoneInfo) -> str:
@@ -109,7 +109,7 @@ def diagnostics_answer(answer: DiagnosticsAnswer, zone: ZoneInfo) -> str:
         ),
         _stale_products(found, zone),
         f"Last syncs\n\n{sync_history(found.syncs, zone)}" if found.syncs else None,
-        as_of(answer.freshness, zone),
+        closing(answer, zone),
     )
 
 

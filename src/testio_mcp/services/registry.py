@@ -11,19 +11,31 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from testio_mcp.database.engine import Database, ReadSession
+from testio_mcp.domain.health import Thresholds
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.repositories.bugs import BugRepository
+from testio_mcp.repositories.changes import ChangeRepository
+from testio_mcp.repositories.features import FeatureRepository
 from testio_mcp.repositories.figures import FigureRepository
 from testio_mcp.repositories.problems import ProblemRepository
 from testio_mcp.repositories.products import ProductRepository
+from testio_mcp.repositories.search import SearchRepository
 from testio_mcp.repositories.syncs import SyncRepository
 from testio_mcp.repositories.tests import TestRepository
+from testio_mcp.repositories.user_stories import UserStoryRepository
+from testio_mcp.repositories.users import UserRepository
 from testio_mcp.services.bugs import BugService
 from testio_mcp.services.diagnostics import Cache, DiagnosticsService
+from testio_mcp.services.features import FeatureService
+from testio_mcp.services.metrics import MetricsService
 from testio_mcp.services.problems import ProblemService
 from testio_mcp.services.products import ProductService
+from testio_mcp.services.reports import ReportService, ReportSettings
+from testio_mcp.services.search import SearchService
 from testio_mcp.services.syncs import Spawn, SyncService
 from testio_mcp.services.tests import TestService
+from testio_mcp.services.user_stories import UserStoryService
+from testio_mcp.services.users import UserService
 from testio_mcp.settings import Settings
 from testio_mcp.sync.freshness import Condition, FreshnessReader, OnProgress, unseen
 from testio_mcp.sync.readthrough import Refresher
@@ -95,6 +107,39 @@ def _test_service(scope: Scope) -> TestService:
         BugRepository(scope.session),
         ProductRepository(scope.session),
         FigureRepository(scope.session),
+        ChangeRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _feature_service(scope: Scope) -> FeatureService:
+    return FeatureService(
+        FeatureRepository(scope.session),
+        UserStoryRepository(scope.session),
+        ProductRepository(scope.session),
+        TestRepository(scope.session),
+        FigureRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _user_story_service(scope: Scope) -> UserStoryService:
+    return UserStoryService(
+        UserStoryRepository(scope.session),
+        TestRepository(scope.session),
+        BugRepository(scope.session),
+        ProductRepository(scope.session),
+        scope.freshness,
+    )
+
+
+def _user_service(scope: Scope) -> UserService:
+    return UserService(
+        UserRepository(scope.session),
+        ProductRepository(scope.session),
+        FigureRepository(scope.session),
         scope.freshness,
         scope.settings.zone,
     )
@@ -105,8 +150,46 @@ def _bug_service(scope: Scope) -> BugService:
         BugRepository(scope.session),
         TestRepository(scope.session),
         ProductRepository(scope.session),
+        ChangeRepository(scope.session),
         scope.freshness,
         scope.settings.zone,
+    )
+
+
+def _search_service(scope: Scope) -> SearchService:
+    return SearchService(
+        SearchRepository(scope.session),
+        ProductRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _metrics_service(scope: Scope) -> MetricsService:
+    return MetricsService(
+        FigureRepository(scope.session),
+        ProductRepository(scope.session),
+        TestRepository(scope.session),
+        BugRepository(scope.session),
+        scope.freshness,
+        scope.settings.zone,
+    )
+
+
+def _report_service(scope: Scope) -> ReportService:
+    settings = scope.settings
+    return ReportService(
+        FigureRepository(scope.session),
+        ProductRepository(scope.session),
+        TestRepository(scope.session),
+        BugRepository(scope.session),
+        scope.freshness,
+        ReportSettings(
+            customer=settings.customer_name,
+            folder=settings.home / "reports",
+            thresholds=Thresholds(settings.limits),
+            zone=settings.zone,
+        ),
     )
 
 
@@ -146,10 +229,16 @@ def _diagnostics_service(scope: Scope) -> DiagnosticsService:
 FACTORIES: Mapping[type, Callable[[Scope], Any]] = {
     ProductService: _product_service,
     TestService: _test_service,
+    FeatureService: _feature_service,
+    UserStoryService: _user_story_service,
     BugService: _bug_service,
+    UserService: _user_service,
+    SearchService: _search_service,
     SyncService: _sync_service,
     DiagnosticsService: _diagnostics_service,
     ProblemService: _problem_service,
+    MetricsService: _metrics_service,
+    ReportService: _report_service,
 }
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from testio_mcp.views.base import Freshness, View
+from testio_mcp.views.base import Answer, View
 
 
 class SyncReport(View):
@@ -19,9 +19,8 @@ class SyncReport(View):
     error: str | None
 
 
-class SyncAnswer(View):
+class SyncAnswer(Answer):
     sync: SyncReport
-    freshness: Freshness
 
 
 class LockHolder(View):
@@ -106,6 +105,5 @@ class Diagnostics(View):
     settings: dict[str, str]
 
 
-class DiagnosticsAnswer(View):
+class DiagnosticsAnswer(Answer):
     diagnostics: Diagnostics
-    freshness: Freshness

@@ -1,0 +1,78 @@
+"""What a report comes to, in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testio_mcp.domain.health import Health
+from testio_mcp.domain.reports import Direction
+from testio_mcp.rendering.markdown import count, number, rate
+from testio_mcp.reports.tables import NAMES, RATE_NAMES
+from testio_mcp.views.reports import QualityReport
+
+NOT_READ = "not synced yet"
+WORST_FIRST = (Health.CRITICAL, Health.WARNING, Health.OK, Health.UNKNOWN)
+
+
+def headline(report: QualityReport) -> list[str]:
+    """The answer first, from the sections that are there."""
+    return [*_volume(report), *_health(report), *_urgent(report), *_changes(report)]
+
+
+def _volume(report: QualityReport) -> Iterator[str]:
+    tests, bugs = report.tests, report.bugs
+    if tests and tests.executed is None:
+        yield f"Tests: {NOT_READ}."
+    elif tests and bugs and bugs.total is None:
+        yield f"{count(tests.executed)} executed tests; their bugs: {NOT_READ}."
+    elif tests and bugs:
+        per_test = f" ({number(bugs.per_test)} per test)" if bugs.per_test is not None else ""
+        yield (
+            f"{count(bugs.total)} bugs in {count(tests.executed)} executed tests{per_test}, "
+            f"{count(bugs.open)} of them open."
+        )
+
+
+def _health(report: QualityReport) -> Iterator[str]:
+    judged = [found for found in report.rates or () if found.health]
+    parts = []
+    for health in WORST_FIRST:
+        said = [
+            f"{RATE_NAMES[found.metric].split(' (')[0]} {rate(found.value)}"
+            for found in judged
+            if found.health is health
+        ]
+        if said:
+            parts.append(f"{health.value}: {', '.join(said)}")
+    if parts:
+        yield f"Health \u2013 {'; '.join(parts)}."
+
+
+def _urgent(report: QualityReport) -> Iterator[str]:
+    found = report.critical_bugs
+    if found is None or found.total is None:
+        return
+    if not found.total:
+        yield "No critical bug is open."
+        return
+    due = [
+        bug.days_to_auto_acceptance
+        for bug in found.items
+        if bug.days_to_auto_acceptance is not None
+    ]
+    soonest = ""
+    if due:
+        soonest = f"; the next is accepted by itself in {due[0]} d" if due[0] >= 0 else "; overdue"
+    bugs = "1 critical bug is" if found.total == 1 else f"{count(found.total)} critical bugs are"
+    yield f"{bugs} open{soonest}."
+
+
+def _changes(report: QualityReport) -> Iterator[str]:
+    for direction in (Direction.WORSE, Direction.BETTER):
+        names = [
+            NAMES[change.metric].split(" (")[0]
+            for change in report.comparison or ()
+            if change.direction is direction
+        ]
+        if names:
+            yield f"{direction.value.capitalize()} than before: {', '.join(names)}."
