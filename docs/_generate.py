@@ -17,13 +17,14 @@ from unittest.mock import patch
 from testio_mcp.cli import COMMANDS, build_parser
 from testio_mcp.cli.exit_codes import MEANINGS
 from testio_mcp.cli.problematic import ACTIONS
+from testio_mcp.clients.locations import TITLES, ClientName, Computer, locations
 from testio_mcp.prompts import PROMPTS
 from testio_mcp.resources import create_resources
 from testio_mcp.resources import metrics as measured
 from testio_mcp.resources import schema as stored
 from testio_mcp.resources.tables import table
 from testio_mcp.server import Opening, create_server
-from testio_mcp.settings import PREFIX, Settings
+from testio_mcp.settings import PREFIX, THRESHOLD, Settings
 
 ROOT = Path(__file__).parents[1]
 # argparse wraps by the terminal and, from Python 3.14 on, colours.
@@ -52,7 +53,7 @@ def _tools() -> list[Any]:
 def _tool(tool: Any) -> str:
     hints = tool.annotations
     lines = [
-        f"## {tool.title}\n",
+        f"### {tool.title}\n",
         f"`{tool.name}`: {' '.join(tool.description.split())}\n",
         "Reads only." if hints.read_only_hint else "Changes the local copy, and nothing at TestIO.",
     ]
@@ -101,6 +102,10 @@ def settings(*names: str) -> str:
         for name in names or fields
     )
     return table(("Variable", "Default", "Meaning", "Example"), rows)
+
+
+def thresholds() -> str:
+    return settings(*(name for name in Settings.model_fields if name.startswith(THRESHOLD)))
 
 
 def _plain(value: Any) -> Any:
@@ -164,6 +169,34 @@ def prompts() -> str:
 def resources() -> str:
     rows = ((f"`{resource.uri}`", resource.description) for resource in create_resources(_never))
     return table(("Resource", "What it holds"), rows)
+
+
+def client_files() -> str:
+    """A row a client: where it keeps its configuration on each system."""
+    systems = {
+        "macOS": Computer("darwin", Path("~"), {}),
+        "Windows": Computer("win32", Path("%USERPROFILE%"), {"APPDATA": "%APPDATA%"}),
+        "Linux": Computer("linux", Path("~"), {}),
+    }
+    rows = (
+        (TITLES[client], *(_code(_file(system, client)) for system in systems.values()))
+        for client in ClientName
+    )
+    return table(("Client", *systems), rows)
+
+
+def _file(computer: Computer, client: ClientName) -> str:
+    (file,) = (place.file for place in locations(computer) if place.client == client)
+    return str(file).replace("/", "\\") if computer.platform == "win32" else str(file)
+
+
+def decisions() -> str:
+    """A line a decision, as its page is called."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    titles = (page.read_text("utf-8").partition("\n")[0].removeprefix("# ") for page in pages)
+    return "".join(
+        f"- [{title}](decisions/{page.name})\n" for title, page in zip(titles, pages, strict=True)
+    )
 
 
 async def _never() -> None:

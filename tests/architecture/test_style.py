@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SRC, TESTS, BENCHMARKS = (
-    sorted((ROOT / folder).rglob("*.py")) for folder in ("src", "tests", "benchmarks")
+SRC, TESTS, BENCHMARKS, SCRIPTS = (
+    sorted((ROOT / folder).rglob("*.py")) for folder in ("src", "tests", "benchmarks", "scripts")
 )
-CODE = [*SRC, *TESTS, *BENCHMARKS]
+CODE = [*SRC, *TESTS, *BENCHMARKS, *SCRIPTS]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")]
 COMMANDS = ROOT / "src/testio_mcp/cli"
 SCHEDULER = ROOT / "src/testio_mcp/sync/scheduler.py"

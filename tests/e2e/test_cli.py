@@ -264,3 +264,13 @@ def test_an_interrupted_sync_ends_at_once_and_keeps_the_cache_sound(url, path, s
     with closing(sqlite3.connect(path)) as cache:
         [(status,)] = cache.execute("SELECT status FROM sync_runs")
     assert status == "cancelled"
+
+
+def test_whoever_reads_the_output_may_leave(url):
+    """As `testio-mcp problematic list --json | head -1` does."""
+    command = [sys.executable, "-m", "testio_mcp", "sync", "--json", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        told = process.stderr.read()
+    assert b"Traceback" not in told
+    assert b"BrokenPipe" not in told

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import anyio
 import pytest
 from fastmcp import Client
-from tests.caches import defects, rows, sync
+from tests.caches import defects, rows
 from tests.e2e.troubles import QUESTIONS, REASONS, TROUBLES, Trouble
 from tests.reading import OLD, Reader, served
 from tests.twins import LATER, at, differing, invented, known, lost, move_on, small_sandbox, twins
@@ -85,8 +85,6 @@ class Syncing:
         assert (trouble.said in said) if state != "ok" else said.strip() == ""
 
     async def recover(self, server: Server, trouble: Trouble) -> None:
-        if trouble.needs_full_sync and self.start != "before":
-            await sync(server.reader.app, force=True)
         assert await self.run(server) == ("ok", "")
 
 

@@ -60,7 +60,6 @@ class Trouble:
     # Answers alone do not find out that it is over.
     needs_sync: bool = False
     # Not even a sync does where nothing changes any more (decision 0007).
-    needs_full_sync: bool = False
 
     def begin(self, sandbox: Sandbox) -> None:
         for fault in self.faults:
@@ -171,7 +170,6 @@ TROUBLES = {
         (),
         lacks=("reject_reasons",),
         unknown={"bugs": {"rejection_reason"}},
-        needs_full_sync=True,
     ),
     "pages are ignored": quirk(TESTS, FaultKind.IGNORE_PAGING),
     "pages are short": quirk(TESTS, FaultKind.CAP_PER_PAGE, cap=2),

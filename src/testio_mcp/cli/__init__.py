@@ -3,6 +3,7 @@
 import argparse
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Collection
 from importlib.metadata import version
@@ -38,10 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
         options = build_parser({chosen or ""}).parse_args(arguments)
         gc.freeze()
         gc.enable()
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except TestIOMcpError as error:
         print(f"testio-mcp: {error}", file=sys.stderr)
         return exit_code(error)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; at exit Python would try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
     except KeyboardInterrupt:
         print("testio-mcp: Interrupted.", file=sys.stderr)
         return ExitCode.INTERRUPTED

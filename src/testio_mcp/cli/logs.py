@@ -1,7 +1,9 @@
 """The log: on stderr or in a file, never on stdout, never with the token."""
 
 import logging
+import sys
 from pathlib import Path
+from typing import TextIO
 
 from testio_mcp.errors import expected
 from testio_mcp.settings import Loaded, shown
@@ -13,7 +15,7 @@ def log_to(loaded: Loaded, *, verbose: bool, quiet: bool) -> None:
     """Send the log of this program to stderr or its file, without the token."""
     settings = loaded.settings
     level = "DEBUG" if verbose else "ERROR" if quiet else settings.log_level.upper()
-    handler: logging.Handler = logging.StreamHandler()
+    handler: logging.Handler = _ToStderr()
     if settings.log_file:
         try:
             handler = _private_file(settings.log_file)
@@ -44,6 +46,14 @@ def log_requests(loaded: Loaded) -> None:
     access.handlers[:] = [handler]
     access.propagate = False
     access.setLevel(logging.INFO)
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Looks for stderr each time: what draws on a terminal stands in for it meanwhile."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 class _Redacting(logging.Filter):

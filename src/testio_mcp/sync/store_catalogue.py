@@ -15,6 +15,7 @@ from testio_mcp.api.payloads import (
     UserStoryPayload,
 )
 from testio_mcp.database.engine import WriteSession, fetch
+from testio_mcp.domain.bugs import BugStatus
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome
@@ -30,8 +31,8 @@ from testio_mcp.sync.mapping import (
 )
 from testio_mcp.sync.problems import Failure, close, remember
 from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
-from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, stamp
-from testio_mcp.tables import Customer, Feature, Product, RejectReason, User, UserStory
+from testio_mcp.sync.store import Raw, existing_ids, forget_stamps, keep, read_later, stamp
+from testio_mcp.tables import Bug, Customer, Feature, Product, RejectReason, User, UserStory
 
 # Each listing with the section it was read for, None where a product has no sections.
 type Sectioned[P] = Sequence[tuple[int | None, Listing[P]]]
@@ -75,9 +76,22 @@ async def keep_product(sync: SyncContext, fetched: Fetched[ProductPayload]) -> N
 async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:
     rows = [{**reason_row(item.payload), "customer_id": sync.customer_id} for item in listing.items]
     async with sync.database.write() as session:
+        known = await fetch(
+            session, select(col(RejectReason.key), col(RejectReason.default_comment))
+        )
         await upsert(session, RejectReason, rows)
+        if {(row["key"], row["default_comment"]) for row in rows} - {tuple(row) for row in known}:
+            await _read_rejections_again(session, sync.customer_id)
         await close(session, sync.customer_id, Subject.REJECT_REASONS)
         await stamp(session, sync.customer_id, Unit.REJECT_REASONS, [0], listing.began)
+
+
+async def _read_rejections_again(session: WriteSession, customer_id: int) -> None:
+    """What was rejected without a known reason may have one now."""
+    unexplained = (col(Bug.status) == BugStatus.REJECTED) & col(Bug.rejection_reason).is_(None)
+    query = select(col(Bug.test_id)).where(unexplained, col(Bug.customer_id) == customer_id)
+    tests = [id for (id,) in await fetch(session, query.distinct())]
+    await forget_stamps(session, customer_id, (Unit.BUGS,), tests)
 
 
 async def load_reasons(sync: SyncContext) -> None:
