@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,11 @@ hypothesis_settings.load_profile("steady")
 
 LOGGERS = ("", "httpcore", "httpx", "hpack", "aiosqlite", "asyncio")
 ANCHOR = datetime(2026, 11, 16, 9, tzinfo=UTC)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for programs and sockets."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ COMBINATIONS = st.tuples(
 async def test_random_combinations_are_right(asking):
     combinations = []
 
-    @settings(max_examples=60, derandomize=True, database=None)
+    @settings(max_examples=25, derandomize=True, database=None)
     @given(COMBINATIONS)
     def collect(combination):
         combinations.append(combination)

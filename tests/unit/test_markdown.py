@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -74,6 +74,9 @@ def test_a_long_cell_is_cut():
 
 
 @unhurried
+@example("a | b", "[a](b)")
+@example("id", "<img src=a>")
+@example("id", "a\n| b |")
 @given(hostile, hostile)
 def test_a_cell_stays_within_its_cell(first, second):
     text = rendered(table([first, "title"], [[second, first], [1, "end"]]))

@@ -198,5 +198,9 @@ def _upgrade(path: Path, derived: Derived | None) -> None:
             if derived:
                 derived.remove(new)
         command.upgrade(config, "head")
+        with closing(sqlite3.connect(path)) as upgraded:
+            # Without statistics of new indexes SQLite may take one for as good as another.
+            upgraded.execute("PRAGMA analysis_limit = 400")
+            upgraded.execute("ANALYZE")
     except (DBAPIError, sqlite3.Error) as error:
         raise _refused(path) from error

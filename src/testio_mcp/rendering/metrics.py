@@ -29,7 +29,8 @@ def _heading(answer: MetricsAnswer) -> str | None:
         return None
     asked = f"{', '.join(answer.metrics)} by {', '.join(answer.by)}"
     if not answer.total:
-        return f"Nothing matches: {asked}."
+        read = " in what was read" if answer.freshness.incomplete else ""
+        return f"Nothing matches{read}: {asked}."
     rows = f"{count(answer.total)} row{'s' if answer.total > 1 else ''}"
     first = f", of which the first {answer.returned}" if answer.has_more else ""
     return f"**{asked}** ({rows}{first})"

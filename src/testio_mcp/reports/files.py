@@ -89,7 +89,7 @@ class AlreadyThere(InvalidRequest):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{shown(path)} exists already.",
-            hint="Choose another name, or allow it: overwrite, --overwrite on the command line.",
+            hint="Choose another name, or set overwrite.",
         )
 
 

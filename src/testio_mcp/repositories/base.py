@@ -27,9 +27,10 @@ class Repository:
     async def _deleted(
         self, table: Any, matches: Sequence[ColumnElement[bool]], since: datetime
     ) -> list[Record]:
-        """What was seen to be gone since then, the latest first."""
+        """What was seen to be gone since then, the latest first, and how much in all."""
+        total = func.count().over().label("total")
         query = (
-            select(table.id, table.title, table.product_id, table.deleted_at)
+            select(table.id, table.title, table.product_id, table.deleted_at, total)
             .where(*matches, table.deleted_at >= since)
             .order_by(table.deleted_at.desc(), table.id)
             .limit(MOST_DELETED)

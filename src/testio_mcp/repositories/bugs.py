@@ -61,11 +61,12 @@ class BugRepository(Repository):
         return {key: name for key, name in await self._all(query)}
 
     async def reporters(self) -> list[str]:
-        query = select(col(User.name)).where(col(User.type) == "tester")
-        return [name for (name,) in await self._all(query)]
+        query = select(col(User.name)).join(Bug, col(Bug.reporter_id) == col(User.id))
+        return [name for (name,) in await self._all(query.distinct())]
 
     async def operating_systems(self) -> list[str]:
         query = select(col(BugDevice.operating_system)).distinct()
+        query = query.join(Bug, col(Bug.id) == col(BugDevice.bug_id))
         return [name for (name,) in await self._all(query) if name]
 
     async def known_features(self, ids: Sequence[int]) -> set[int]:

@@ -63,6 +63,13 @@ class TestRepository(Repository):
         """Which of these tests are in the cache."""
         return {id for (id,) in await self._all(select(col(Test.id)).where(col(Test.id).in_(ids)))}
 
+    async def outside(self, ids: Sequence[int], product_ids: Sequence[int]) -> list[int]:
+        """Which of these tests are of none of these products."""
+        query = select(col(Test.id)).where(
+            col(Test.id).in_(ids), col(Test.product_id).not_in(product_ids)
+        )
+        return [id for (id,) in await self._all(query.order_by(col(Test.id)))]
+
     async def features(self, test_id: int) -> list[TestFeature]:
         query = select(TestFeature).where(col(TestFeature.test_id) == test_id)
         return [feature for (feature,) in await self._all(query.order_by(col(TestFeature.id)))]

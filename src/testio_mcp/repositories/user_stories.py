@@ -25,8 +25,9 @@ class UserStoryRepository(Repository):
         order = col(UserStory.feature_id)
         return await self._page(query, matches, paging, order, col(UserStory.id))
 
-    async def of_feature(self, feature_id: int) -> Sequence[UserStory]:
-        query = select(UserStory).where(col(UserStory.feature_id) == feature_id)
+    async def of_feature(self, feature: Feature) -> Sequence[UserStory]:
+        of_product = col(UserStory.product_id) == feature.product_id
+        query = select(UserStory).where(of_product, col(UserStory.feature_id) == feature.id)
         return [story for (story,) in await self._all(query.order_by(col(UserStory.id)))]
 
     async def executions(self, test_id: int) -> Sequence[StoryExecution]:

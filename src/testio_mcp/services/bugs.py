@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -11,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.bugs import AUTO_ACCEPTANCE, BugFilter, BugStatus, Detail, link
 from testio_mcp.domain.freshness import Basis
+from testio_mcp.domain.names import plain
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.changes import caveats, deleted
+from testio_mcp.services.changes import caveats, deleted, told_of
 from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
 from testio_mcp.views.base import Page
@@ -74,13 +76,15 @@ class BugService:
             tests=not wanted.test_ids,
             bugs=True,
         )
-        await self._refuse_unknown(wanted)
+        wanted = await self._resolved(wanted)
         freshness = await self._freshness.of(basis, now)
         total, items = await self._found(wanted, paging, detail, now)
         notes, gone = [], None
         if since := wanted.changed_since:
             notes = await caveats(self._changes, wanted.product_ids, since, self._zone)
-            gone = deleted(await self._bugs.deleted(wanted, since))
+            rows = await self._bugs.deleted(wanted, since) if paging.page == 1 else []
+            notes += told_of(rows)
+            gone = deleted(rows) if paging.page == 1 else None
         period = resolved(wanted.period, "reported_at", self._zone.key)
         return page_of(items, total, paging, freshness, period, notes, gone)
 
@@ -114,23 +118,29 @@ class BugService:
             freshness=await self._freshness.of(basis, now),
         )
 
-    async def _refuse_unknown(self, wanted: BugFilter) -> None:
-        """An id or a name that nothing has would look like an empty result."""
+    async def _resolved(self, wanted: BugFilter) -> BugFilter:
+        """With names as they are written here; what nothing has would look like an empty result."""
         await refuse_unknown_products(self._products, wanted.product_ids)
         if wanted.test_ids:
             refuse_unknown("test", wanted.test_ids, await self._tests.known(wanted.test_ids))
+            await refuse_tests_of_others(self._tests, wanted.test_ids, wanted.product_ids)
         if wanted.feature_ids:
             refuse_unknown(
                 "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
             )
         if wanted.rejection_reasons:
-            known = await self._bugs.reject_reasons()
-            _refuse_words("rejection reason", wanted.rejection_reasons, known)
+            reasons = await self._bugs.reject_reasons()
+            named = {name: key for key, name in reasons.items()} | {key: key for key in reasons}
+            meant = _meant("rejection reason", wanted.rejection_reasons, named)
+            wanted = replace(wanted, rejection_reasons=meant)
         if wanted.reported_by:
-            _refuse_words("tester", wanted.reported_by, await self._bugs.reporters())
+            names = {name: name for name in await self._bugs.reporters()}
+            wanted = replace(wanted, reported_by=_meant("tester", wanted.reported_by, names))
         if wanted.operating_systems:
-            names = await self._bugs.operating_systems()
-            _refuse_words("operating system", wanted.operating_systems, names)
+            names = {name: name for name in await self._bugs.operating_systems()}
+            meant = _meant("operating system", wanted.operating_systems, names)
+            wanted = replace(wanted, operating_systems=meant)
+        return wanted
 
 
 def bug_summary(row: Record, now: datetime) -> BugSummary:
@@ -222,19 +232,35 @@ def refuse_unknown(kind: str, ids: Sequence[int], known: Iterable[int]) -> None:
         raise NotFound(kind, *unknown)
 
 
-def _refuse_words(kind: str, words: Sequence[str], known: Iterable[str]) -> None:
-    names = sorted(known)
+async def refuse_tests_of_others(
+    tests: TestRepository, ids: Sequence[int], product_ids: Sequence[int]
+) -> None:
+    """Raise InvalidRequest for tests of none of these products: nothing can match."""
+    strangers = await tests.outside(ids, product_ids) if product_ids else []
+    if strangers:
+        named = ", ".join(map(str, strangers))
+        raise InvalidRequest(
+            f"Of these products test {named} is none.", hint="Leave product_ids out, or the test."
+        )
+
+
+def _meant(kind: str, words: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:
+    """What these names stand for, in whatever case; raises InvalidRequest for any other."""
+    folded = {plain(name): meant for name, meant in known.items()} | dict(known)
     for word in words:
-        if word not in names:
+        if word not in folded and plain(word) not in folded:
             raise InvalidRequest(
-                f"No {kind} is called {one_line(word, 60)!r}.", hint=_suggestion(word, names)
+                f"No {kind} is called {one_line(word, 60)!r}.",
+                hint=_suggestion(word, sorted(known)),
             )
+    return tuple(folded.get(word) or folded[plain(word)] for word in words)
 
 
 def _suggestion(word: str, names: Sequence[str]) -> str:
     """The names that hold the word, else those that look like it, else a few of them."""
     if not names:
         return "None is known yet."
+    names = [one_line(name, 60) for name in names]
     near = [name for name in names if word.casefold() in name.casefold()][:SUGGESTED]
     if near := near or closest(word, names):
         return f"Closest: {', '.join(near)}."

@@ -29,6 +29,13 @@ async def caveats(
     return [f"Changes before {moment}, when the first sync ended, are not known."]
 
 
+def told_of(rows: Sequence[Record]) -> list[str]:
+    """That not all of what is gone is told."""
+    if not rows or rows[0].total == len(rows):
+        return []
+    return [f"Of {rows[0].total:,} that were deleted, the latest {len(rows)} are told."]
+
+
 def deleted(rows: Sequence[Record]) -> list[Deleted]:
     return [
         Deleted(id=row.id, title=row.title, product_id=row.product_id, deleted_at=row.deleted_at)

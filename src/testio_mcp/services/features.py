@@ -108,7 +108,7 @@ class FeatureService:
         scope = Scope(product_ids=(product.id,), feature_ids=(feature_id,), zone=self._zone)
         (measured,) = await self._figures.measure(FIGURES, scope)
         figures = _figures(measured, row)
-        stories = await self._stories.of_feature(feature_id)
+        stories = await self._stories.of_feature(feature)
         return FeatureAnswer(
             feature=FeatureDetail(
                 id=feature.id,

@@ -22,7 +22,11 @@ from testio_mcp.domain.metrics import MOST_DIMENSIONS, NONE, UNKNOWN, Chart, Met
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest
 from testio_mcp.reports.chart_choice import Figures, Unsuitable
-from testio_mcp.services.bugs import refuse_unknown, refuse_unknown_products
+from testio_mcp.services.bugs import (
+    refuse_tests_of_others,
+    refuse_unknown,
+    refuse_unknown_products,
+)
 from testio_mcp.services.metric_notes import about_of, notes_on
 from testio_mcp.services.metric_rows import Names, Row, Rows
 from testio_mcp.services.metric_times import Calendar
@@ -142,6 +146,7 @@ class MetricsService:
         await refuse_unknown_products(self._products, scope.product_ids)
         if scope.test_ids:
             refuse_unknown("test", scope.test_ids, await self._tests.known(scope.test_ids))
+            await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
         if scope.feature_ids:
             known = await self._bugs.known_features(scope.feature_ids)
             refuse_unknown("feature", scope.feature_ids, known)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from testio_mcp.analytics.dimensions import Named
 from testio_mcp.domain.features import fragility
 from testio_mcp.domain.figures import Scope, in_order
-from testio_mcp.domain.freshness import Basis
+from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.domain.names import holds, plain
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.products import ProductFilter
@@ -115,8 +115,16 @@ class ProductService:
 
         Raises InvalidRequest, with candidates, for any other name.
         """
+        wanted, products = [*names], await self._products.names()
+        try:
+            return {name: _named(name, products) for name in wanted}
+        except InvalidRequest:
+            # A list that was never read, or is old, may lack it.
+            found = await self._freshness.of(Basis(), datetime.now(UTC))
+            if found.state is State.FRESH or not await self._freshness.renew():
+                raise
         products = await self._products.names()
-        return {name: _named(name, products) for name in names}
+        return {name: _named(name, products) for name in wanted}
 
     async def _fragile(self, scope: Scope) -> Sequence[FragileFeature]:
         names = ("test_count", "bug_count", "severity_score")

@@ -46,6 +46,8 @@ def read_through[S: Reads, **P, A: Answer](question: Question[S, P, A]) -> Quest
             if _is_current(answer) or not await freshness.renew():
                 break
             answer = await _answer(ask, freshness)
+        # What is made of the answer, such as a picture, keeps no connection from others.
+        await freshness.let_go()
         return answer
 
     return answered

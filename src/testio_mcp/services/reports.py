@@ -21,7 +21,7 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.reports.build import Build, Subject
 from testio_mcp.reports.files import bare_name, save, save_as_new
 from testio_mcp.reports.formats import written
-from testio_mcp.services.bugs import bug_summary, refuse_unknown
+from testio_mcp.services.bugs import bug_summary, refuse_tests_of_others, refuse_unknown
 from testio_mcp.services.pages import resolved
 from testio_mcp.services.reading import read_through
 from testio_mcp.services.report_words import file_name, notes_on, title
@@ -102,7 +102,7 @@ class ReportService:
         before = None
         if question.compares and scope.period:
             before = previous(scope.period, now=now, zone=zone)
-        listed = await self._figures.lists_read() & products.keys()
+        listed = await self._figures.lists_read() & set(scope.product_ids or names)
         subject = Subject(question, before, products, frozenset(listed), now)
         build = Build(self._figures, self._settings.thresholds, subject)
         sections = await build.sections()
@@ -148,6 +148,7 @@ class ReportService:
         refuse_unknown("product", scope.product_ids, names)
         if tests := (*scope.test_ids, *scope.excluded_test_ids):
             refuse_unknown("test", tests, await self._tests.known(tests))
+            await refuse_tests_of_others(self._tests, tests, scope.product_ids)
         if scope.feature_ids:
             known = await self._bugs.known_features(scope.feature_ids)
             refuse_unknown("feature", scope.feature_ids, known)

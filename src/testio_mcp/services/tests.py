@@ -14,7 +14,7 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestFilter, status_meaning
 from testio_mcp.errors import NotFound
 from testio_mcp.services.bugs import bug_summary, refuse_unknown, refuse_unknown_products
-from testio_mcp.services.changes import caveats, deleted
+from testio_mcp.services.changes import caveats, deleted, told_of
 from testio_mcp.services.figures import bug_counts, bug_figures
 from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
@@ -82,7 +82,9 @@ class TestService:
         tell, gone = _summary, None
         if since := wanted.changed_since:
             notes += await caveats(self._changes, wanted.product_ids, since, self._zone)
-            gone = deleted(await self._tests.deleted(wanted, since))
+            rows = await self._tests.deleted(wanted, since) if paging.page == 1 else []
+            notes += told_of(rows)
+            gone = deleted(rows) if paging.page == 1 else None
             tell = _changed
         return page_of(
             [tell(row, counts[row.Test.id]) for row in found.items],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from testio_mcp.sync.readthrough import Flight, Refresher
 
 # What was never read may be waited for so long, in seconds; clients cut calls off later.
-LONGEST_WAIT = 18.0
+LONGEST_WAIT = 15.0
 PROGRESS_SECONDS = 0.5
 # How often to look again when a refresh ended during the look.
 LOOKS = 3
@@ -184,7 +184,7 @@ class FreshnessReader:
             return None
         if len(ids) > MOST_REQUESTS:
             return f"They are too many to ask for one by one: name at most {MOST_REQUESTS}."
-        await self._let_go()
+        await self.let_go()
         flights = {id: self._refresher.look_up(kind, id) for id in ids}
         with anyio.CancelScope(deadline=self._start() + LONGEST_WAIT) as waited:
             await _wait(list(flights.values()))
@@ -216,12 +216,12 @@ class FreshnessReader:
 
     async def _stale(self, bases: Sequence[Basis]) -> Stale:
         # The transaction of the answer would still see what was there before.
-        await self._let_go()
+        await self.let_go()
         stale = await stale_units(self._session, bases, self._rules, datetime.now(UTC))
-        await self._let_go()
+        await self.let_go()
         return stale
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
         """End the transaction: no connection is held while the network is awaited."""
         # One that is cancelled meanwhile would have to be thrown away with its connection.
         with anyio.CancelScope(shield=True):
@@ -232,7 +232,7 @@ class FreshnessReader:
             await self._on_progress(tally.products_done, max(tally.products, 1), tally.words)
             return
         loading = await self._loading()
-        await self._let_go()
+        await self.let_go()
         await self._on_progress(0, 1, loading or "TestIO is being asked.")
 
     async def _lists(self, basis: Basis, ages: _Ages) -> dict[int, str]:

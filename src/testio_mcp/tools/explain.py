@@ -78,6 +78,7 @@ def _sentence(problem: Any, parameters: list[str]) -> str:
 def _not_allowed(name: str, given: Any, expected: str) -> str:
     # pydantic writes the words as 'a', 'b' or 'c'.
     words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+    words = [word for word in words if word]
     near = closest(str(given), words, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     allowed = ", ".join(words)

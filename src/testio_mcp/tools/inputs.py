@@ -39,6 +39,8 @@ def listed(value: Any) -> Any:
         parsed = None
     if isinstance(parsed, list):
         return parsed
+    if isinstance(parsed, str):
+        return [parsed]
     return [word.strip() for word in value.strip("[] ").split(",") if word.strip()]
 
 
@@ -89,6 +91,18 @@ def word(value: Any) -> Any:
         text = f"{'-' * (order['direction'] == 'desc')}{order['name']}"
     sign = "-" * text.startswith("-")
     return sign + re.sub("[ -]+", "_", text.removeprefix("-").strip())
+
+
+def switch(on: str, off: str) -> Callable[[Any], Any]:
+    """One of our words, or whether: true and false stand for two of them."""
+
+    def read(value: Any) -> Any:
+        said = word(value)
+        if not isinstance(said, str | bool):
+            return said
+        return {True: on, "true": on, False: off, "false": off}.get(said, said)
+
+    return read
 
 
 def words(synonyms: Mapping[str, tuple[str, ...]]) -> Callable[[Any], Any]:

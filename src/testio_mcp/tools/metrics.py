@@ -32,7 +32,7 @@ from testio_mcp.views.metrics import MetricsAnswer
 Metrics = Annotated[MetricsService, service(MetricsService)]
 
 # The first picture on a machine waits until all of its fonts were looked at.
-LONGEST_DRAWING = 8.0
+LONGEST_DRAWING = 5.0
 
 
 async def drawn(answer: MetricsAnswer) -> list[ContentBlock]:

@@ -25,6 +25,7 @@ from testio_mcp.tools.inputs import (
     listed,
     product,
     storable,
+    switch,
     text_of,
     word,
     words,
@@ -85,7 +86,11 @@ Severities = Annotated[
     BeforeValidator(words(SEVERITIES)),
     Field(description="Any of these; empty: all."),
 ]
-KnownFilter = Annotated[OneOf[Known], Field(description="Bugs marked as known: any, yes, no.")]
+KnownFilter = Annotated[
+    Known,
+    BeforeValidator(switch("yes", "no")),
+    Field(description="Bugs marked as known: any, yes, no."),
+]
 RejectionReasons = Annotated[Listed[str], Field(description="Keys of reject reasons; empty: all.")]
 ReportedBy = Annotated[Listed[str], Field(description="Names of testers; empty: all.")]
 OperatingSystems = Annotated[
@@ -93,7 +98,9 @@ OperatingSystems = Annotated[
 ]
 
 StoriesFilter = Annotated[
-    OneOf[HasUserStories], Field(description="Features with user stories: any, yes, no.")
+    HasUserStories,
+    BeforeValidator(switch("yes", "no")),
+    Field(description="Features with user stories: any, yes, no."),
 ]
 ExecutionFilter = Annotated[OneOf[WantedExecution], Field(description="Needs test_id.")]
 UserKind = Annotated[OneOf[UserType], Field(description="Who finds bugs, or who orders tests.")]
@@ -114,16 +121,26 @@ Since = Annotated[
 # Plain text with its words in the schema: a wrong one is answered with the closest.
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
 DimensionName = Annotated[str, Field(json_schema_extra={"enum": [*DIMENSIONS]})]
-MetricNames = Annotated[Listed[MetricName], Field(description="What to measure.")]
-DimensionNames = Annotated[Listed[DimensionName], Field(description="At most three dimensions.")]
+MetricNames = Annotated[
+    tuple[MetricName, ...], BeforeValidator(words({})), Field(description="What to measure.")
+]
+DimensionNames = Annotated[
+    tuple[DimensionName, ...],
+    BeforeValidator(words({})),
+    Field(description="At most three dimensions."),
+]
 FigureStatuses = Annotated[
     tuple[TestStatus, ...],
     BeforeValidator(words(TEST_STATUSES)),
     Field(description="Of tests; empty: running, locked, archived."),
 ]
-FigureOrder = Annotated[str, Field(description="A metric or dimension; -name is descending.")]
+FigureOrder = Annotated[
+    OneOf[str], Field(description="A metric or dimension; -name is descending.")
+]
 RowLimit = Annotated[int, Field(ge=1, le=200, description="Most items to return.")]
-ChartKind = Annotated[OneOf[ChartChoice], Field(description="Also draw a picture.")]
+ChartKind = Annotated[
+    ChartChoice, BeforeValidator(switch("auto", "")), Field(description="Also draw a picture.")
+]
 
 ExcludedTestIds = Annotated[Listed[_Test], Field(description="Tests to leave out.")]
 UsualPeriod = Annotated[
@@ -155,7 +172,9 @@ BugOrder = Annotated[
 FeatureOrder = Annotated[OneOf[FeatureSort], Field(description="-name is descending.")]
 UserOrder = Annotated[OneOf[UserSort], Field(description="-name is descending.")]
 SearchQuery = Annotated[
-    str, Field(description='Words, "a phrase", begin*, an id or a link to TestIO.')
+    str,
+    BeforeValidator(text_of),
+    Field(description='Words, "a phrase", begin*, an id or a link to TestIO.'),
 ]
 SearchKinds = Annotated[
     tuple[SearchKind, ...],
