@@ -13,6 +13,8 @@ USUAL_TOKENS, MOST_TOKENS = 6_000, 20_000
 BYTES_PER_TOKEN = 4
 # Characters of a text and rows of a table inside an answer, shorter each time.
 SHORTER = ((4_000, 100), (2_000, 50), (1_000, 25), (500, 10), (250, 5), (100, 3))
+# Of rows: pages of these sizes mostly begin where larger ones do.
+SIZES = (75, 50, 40, 25, 20, 15, 10, 5, 4, 3, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -46,30 +48,24 @@ def _tell[V: View](view: V, render: Callable[[V], str]) -> Told:
 def _fewer_rows(page: Page[Any], render: Callable[[Any], str], tokens: int, size: str) -> Told:
     """As many rows as fit, as if only those had been asked for."""
     share = tokens * BYTES_PER_TOKEN / len(to_json(page.model_dump(mode="json")))
-    likely = int(len(page.items) * share) + 1
-    for rows in range(min(len(page.items) - 1, likely), 0, -1):
+    likely = min(int(len(page.items) * share) + 1, len(page.items) - 1)
+    for rows in (rows for rows in SIZES if rows <= likely):
         cut = _with_rows(page, rows, size)
-        if cut is not None and (found := _tell(cut, render)).fits(tokens):
+        if (found := _tell(cut, render)).fits(tokens):
             return found
-    return _shorter(_with_rows(page, 1, size) or page, render, tokens)
+    return _shorter(_with_rows(page, 1, size), render, tokens)
 
 
-def _with_rows(page: Page[Any], rows: int, size: str) -> Page[Any] | None:
-    """The page of so many rows that begins at the same row; None where no such page does."""
+def _with_rows(page: Page[Any], rows: int, size: str) -> Page[Any]:
+    """The page of so many rows that begins at the same row, where there is one."""
     offset = (page.page - 1) * page.page_size
-    if offset % rows:
-        return None
     note = f"{page.page_size} rows are too much for one answer: {size} {rows} fits."
-    return page.model_copy(
-        update={
-            "items": page.items[:rows],
-            "returned": rows,
-            "page": offset // rows + 1,
-            "page_size": rows,
-            "has_more": True,
-            "notes": [*page.notes, note],
-        }
-    )
+    cut: dict[str, Any] = {"items": page.items[:rows], "returned": rows, "has_more": True}
+    if offset % rows:
+        note += f" Of this page the first {rows} are told."
+    else:
+        cut |= {"page": offset // rows + 1, "page_size": rows}
+    return page.model_copy(update={**cut, "notes": [*page.notes, note]})
 
 
 def _shorter[V: View](view: V, render: Callable[[V], str], tokens: int) -> Told:
