@@ -10,7 +10,7 @@ import aiosqlite
 
 # How much a reader remembers: answers, and rows of each.
 REMEMBERED = 64
-REMEMBERED_ROWS = 100
+REMEMBERED_ROWS = 400
 
 
 class Answer(NamedTuple):
