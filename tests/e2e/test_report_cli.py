@@ -152,3 +152,18 @@ def test_it_needs_no_server(path):
         [sys.executable, "-c", source], capture_output=True, text=True, env=ENVIRONMENT, check=True
     )
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_character_that_an_encoding_lacks_ends_no_command(path, report, encoding):
+    """As on Windows, where a pipe has the code page of the console."""
+    name = "日本 shop"
+    change(path, "UPDATE products SET name = ? WHERE id = ?", name, SHOP)
+    environment = ENVIRONMENT | os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "testio_mcp", "report", str(SHOP)]
+    text, data = (
+        subprocess.run([*command, *form], env=environment, capture_output=True, check=True).stdout
+        for form in ([], ["--json"])
+    )
+    assert text.decode(encoding).startswith("# Quality report: ?? ")
+    assert json.loads(data.decode(encoding))["report"]["scope"]["products"][0]["name"] == name

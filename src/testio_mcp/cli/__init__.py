@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection
 from importlib.metadata import version
+from io import TextIOWrapper
 
 from testio_mcp.cli.exit_codes import ExitCode, exit_code
 from testio_mcp.cli.options import add_global_options
@@ -30,6 +31,10 @@ PURPOSE = "Answers about TestIO's crowd tests, from a local copy."
 def main(arguments: list[str] | None = None) -> int:
     """Expected errors are a line on stderr and an exit code; anything else is a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # A code page lacks most characters, and that must not end a command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     chosen = next((word for word in arguments if word in COMMANDS), None)
     if chosen is None and not {"-h", "--help", "--version"} & set(arguments):
         chosen, arguments = DEFAULT, [*arguments, DEFAULT]

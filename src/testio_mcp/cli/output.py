@@ -20,7 +20,9 @@ NOTES = Console(stderr=True, highlight=False)
 def show(text: str, data: Any, *, as_json: bool) -> None:
     """Print a result: JSON, or its Markdown, drawn when stdout is a terminal."""
     if as_json:
-        print(json.dumps(data, ensure_ascii=False, indent=2))
+        # Escaped, a character survives an encoding that lacks it.
+        holds_all = sys.stdout.encoding.lower().startswith("utf")
+        print(json.dumps(data, ensure_ascii=not holds_all, indent=2))
     elif sys.stdout.isatty():
         console = Console(highlight=False)
         console.print(drawn(text, console.width))
