@@ -6,7 +6,7 @@ from tests.caches import BANK, GAME, SHOP, change, ids, rows, stamps, sync
 from tests.reading import ENDLESS, OLD, reading
 
 from testio_mcp.domain.freshness import State, Unit
-from testio_mcp.errors import NotFound, TestIOMcpError
+from testio_mcp.errors import InvalidRequest, NotFound, TestIOMcpError
 from testio_mcp.settings import Settings
 
 CALLERS = 50
@@ -305,7 +305,8 @@ async def test_of_several_unknown_ids_each_is_looked_up(reader, sandbox):
     page = await reader.bugs(*news)
     assert page.freshness.state == State.FRESH
     product, test = sandbox.world.product_ids()[0], sandbox.world.add_test(BANK)
-    assert (await reader.bugs(test, product_ids=(product,))).total == 0
+    with pytest.raises(InvalidRequest, match=f"Of these products test {test} is none"):
+        await reader.bugs(test, product_ids=(product,))
 
 
 async def test_what_is_too_much_to_look_up_is_not_called_unknown(reader):

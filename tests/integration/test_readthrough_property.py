@@ -290,7 +290,7 @@ async def live(template, initial, then):
 
 @pytest.mark.usefixtures("unhurried")
 def test_whatever_happens_an_answer_is_as_current_as_it_says(small_template):
-    @settings(max_examples=20, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=10, derandomize=True, phases=[Phase.generate])
     @given(
         st.lists(st.tuples(kinds, picks, ages), max_size=8),
         st.lists(steps, min_size=8, max_size=14),

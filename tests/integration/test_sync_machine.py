@@ -249,5 +249,5 @@ class Syncing(ChangingWorld):
 def test_whatever_happens_nothing_is_made_up_and_everything_is_made_good(template):
     run_state_machine_as_test(
         lambda: Syncing(template),
-        settings=settings(max_examples=15, stateful_step_count=8, derandomize=True),
+        settings=settings(max_examples=8, stateful_step_count=8, derandomize=True),
     )

@@ -148,7 +148,7 @@ class ReportService:
         refuse_unknown("product", scope.product_ids, names)
         if tests := (*scope.test_ids, *scope.excluded_test_ids):
             refuse_unknown("test", tests, await self._tests.known(tests))
-            await refuse_tests_of_others(self._tests, tests, scope.product_ids)
+            await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
         if scope.feature_ids:
             known = await self._bugs.known_features(scope.feature_ids)
             refuse_unknown("feature", scope.feature_ids, known)
