@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -32,6 +33,11 @@ hypothesis_settings.load_profile("steady")
 
 LOGGERS = ("", "httpcore", "httpx", "hpack", "aiosqlite", "asyncio")
 ANCHOR = datetime(2026, 11, 16, 9, tzinfo=UTC)
+
+
+def pytest_configure() -> None:
+    """What is started in the background ignores interrupts, and so would the programs of tests."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -31,10 +31,51 @@ async def test_bugs_that_were_never_read_are_unknown_and_no_zero(path, settings,
         feature = data["feature"]
         assert feature["tests"] == tested[0]["tests"]
         assert feature["bugs"]["total"] is None
-        assert {month["bugs"] for month in feature["trend"]} == {None}
+        assert {month["bugs"] for month in feature["trend"] if month["tests"]} == {None}
         assert sum(month["tests"] for month in feature["trend"]) <= feature["tests"]
         assert {test["bugs"] for test in feature["latest_tests"]} == {None}
         assert "Bugs of this feature in executed tests: not synced yet." in text
+
+
+async def test_of_a_feature_some_of_whose_bugs_were_never_read_no_mean_is_told(
+    synced_path, settings, sandbox
+):
+    async with served(settings, sandbox, offline=True) as (client, _):
+        data, _ = await ask(client, "list_features", product_id=SHOP, sort="-fragility")
+        worst, tested = data["items"][0], [row["id"] for row in data["items"] if row["tests"]]
+        summary, _ = await ask(client, "get_product_summary", product_id=SHOP)
+        assert summary["product"]["fragile_features"][0]["id"] == worst["id"]
+        of_worst = "SELECT test_id FROM test_features WHERE feature_id = ?"
+        change(
+            synced_path,
+            f"DELETE FROM stamps WHERE kind = 'bugs' AND id = (SELECT max(id) FROM tests "
+            f"WHERE status = 'archived' AND id IN ({of_worst}))",
+            worst["id"],
+        )
+        data, _ = await ask(client, "list_features", product_id=SHOP, sort="-fragility")
+        [row] = [row for row in data["items"] if row["id"] == worst["id"]]
+        assert (row["tests"], row["bugs"]) == (worst["tests"], worst["bugs"])
+        assert (row["bugs_per_test"], row["fragility"]) == (None, None)
+        assert any(row["fragility"] for row in data["items"])
+        summary, _ = await ask(client, "get_product_summary", product_id=SHOP)
+        fragile = [feature["id"] for feature in summary["product"]["fragile_features"]]
+        assert worst["id"] not in fragile
+        # Where none was read, the bugs of that feature are unknown, those of others are not.
+        change(
+            synced_path,
+            f"DELETE FROM stamps WHERE kind = 'bugs' AND id IN ({of_worst})",
+            worst["id"],
+        )
+        change(
+            synced_path,
+            f"UPDATE bugs SET deleted_at = ? WHERE test_id IN ({of_worst})",
+            OLD,
+            worst["id"],
+        )
+        data, _ = await ask(client, "list_features", product_id=SHOP, page_size=100)
+        bugs = {row["id"]: row["bugs"] for row in data["items"]}
+        assert bugs[worst["id"]] is None
+        assert any(bugs[id] for id in tested)
 
 
 async def test_a_catalogue_that_was_never_read_is_said_to_be_missing(path, settings, sandbox):

@@ -70,6 +70,21 @@ async def test_read_and_without_bugs_is_0(synced_path, asked):
     assert (row.bug_count, row.rejection_rate) == (0, None)
 
 
+async def test_bugs_per_test_needs_the_bugs_of_every_test(synced_path, asked):
+    names = ("bug_count", "bugs_per_test", "rejection_rate")
+    [before] = (await asked(*names, product_ids=(GAME,))).items
+    test = "(SELECT test_id FROM bugs WHERE test_id IN {} GROUP BY 1 HAVING count(*) < {} LIMIT 1)"
+    test = test.format(OF_GAME, before.bug_count)
+    change(synced_path, f"DELETE FROM stamps WHERE kind = 'bugs' AND id IN {test}")
+    answer = await asked(*names, by=("product",))
+    row = values(answer)[GAME]
+    assert (row.bug_count, row.bugs_per_test) == (before.bug_count, None)
+    assert row.rejection_rate == before.rejection_rate
+    assert values(answer)[SHOP].bugs_per_test
+    assert answer.totals["bugs_per_test"] is None
+    assert "1 test" in " ".join(answer.freshness.incomplete)
+
+
 async def test_no_tests_in_a_period_are_0(asked):
     period = parse_period("2001", now=datetime.now(UTC), zone=ZoneInfo("UTC"))
     [row] = (await asked("bug_count", "test_count", product_ids=(GAME,), period=period)).items

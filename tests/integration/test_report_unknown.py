@@ -48,6 +48,23 @@ async def test_bugs_that_were_never_read_are_unknown(ask, synced_path, settings)
     assert "**Critical open bugs (of executed tests)**: Not synced yet." in text
 
 
+async def test_what_is_divided_by_tests_needs_the_bugs_of_each(ask, synced_path):
+    before = (await ask()).report
+    worst = before.features.most_fragile[0]
+    change(
+        synced_path,
+        "DELETE FROM stamps WHERE kind = 'bugs' AND id IN (SELECT min(bugs.test_id) FROM bugs JOIN "
+        "test_features ON test_features.id = test_feature_id WHERE test_features.feature_id = ?)",
+        worst.id,
+    )
+    report = (await ask()).report
+    assert (report.bugs.total, report.bugs.per_test) == (before.bugs.total, None)
+    assert report.features.fragile_total < before.features.fragile_total
+    assert worst.id not in {feature.id for feature in report.features.most_fragile}
+    found = {feature.id: feature for feature in report.features.most_bugs}
+    assert (found[worst.id].bugs, found[worst.id].bugs_per_test) == (worst.bugs, None)
+
+
 async def test_a_product_whose_tests_were_never_listed_is_unknown_beside_others(ask, synced_path):
     change(synced_path, "DELETE FROM stamps WHERE kind = 'tests' AND id = ?", GAME)
     for table in ("bugs", "tests"):

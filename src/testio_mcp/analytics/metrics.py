@@ -5,7 +5,7 @@ Values are written as functions of columns, so that reading the names costs no S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,7 @@ METRICS: dict[str, Metric] = {
     ),
 }
 
-# What no caller asks for by name: they tell "no bugs" from "bugs that were never read".
+# What no caller asks for by name.
 TESTS_IN_SCOPE, TESTS_READ = "tests_in_scope", "tests_read"
 INTERNAL: dict[str, Metric] = {
     TESTS_IN_SCOPE: Metric(
@@ -144,10 +144,39 @@ INTERNAL: dict[str, Metric] = {
     TESTS_READ: Metric("Those whose bugs were read.", Grain.ANY_TEST, lambda on: on.tests_read),
 }
 
+# Tell "no bugs" from "bugs that were never read".
+READ = ("bug_count", TESTS_IN_SCOPE, TESTS_READ)
+# What `fragility` is made of.
+OF_FRAGILITY = ("test_count", "severity_score", *READ)
+# With fewer tests, one bad day would make a feature the most fragile one (product: Precisely).
+FEWEST_TESTS = 2
 
-def are_bugs_known(counted: Any) -> bool:
-    """Whether a count of bugs is one, of a row with the numbers of bugs, tests and tests read."""
+
+def is_known(name: str, counted: Any) -> bool:
+    """Whether a metric that rests on bugs has a value, of a row with the numbers of READ.
+
+    What is divided by tests has one only if the bugs of all of them were read.
+    """
+    if metric(name).ratio:
+        return bool(counted.tests_read == counted.tests_in_scope)
     return bool(counted.bug_count or counted.tests_read or not counted.tests_in_scope)
+
+
+def fragility(counted: Any) -> float | None:
+    """The severity score of a feature for each test that contains it.
+
+    None for too few tests, and where the bugs of some of them were never read.
+    """
+    if counted.test_count < FEWEST_TESTS or counted.tests_read < counted.tests_in_scope:
+        return None
+    return float(counted.severity_score / counted.test_count)
+
+
+def most_fragile(features: Iterable[Any]) -> list[tuple[float, Any]]:
+    """Fragilities above 0, the highest first, with their rows, of rows by feature."""
+    found = [(fragility(row) or 0, row) for row in features if row.feature is not None]
+    found.sort(key=lambda one: (-one[0], one[1].feature))
+    return [(worth, row) for worth, row in found if worth]
 
 
 def metric(name: str) -> Metric:

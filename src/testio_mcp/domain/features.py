@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-# With fewer tests, one bad day would make a feature the most fragile one (product: Precisely).
-FEWEST_TESTS = 2
-
 
 class HasUserStories(StrEnum):
     ANY = "any"
@@ -35,8 +32,3 @@ class FeatureFilter:
     product_id: int
     search: str = ""
     has_user_stories: HasUserStories = HasUserStories.ANY
-
-
-def fragility(severity_score: int, tests: int) -> float | None:
-    """The severity score for each test that contains the feature; None for too few tests."""
-    return severity_score / tests if tests >= FEWEST_TESTS else None

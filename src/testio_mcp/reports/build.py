@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from testio_mcp.analytics.dimensions import Named
-from testio_mcp.analytics.metrics import TESTS_IN_SCOPE, TESTS_READ, are_bugs_known, is_of_bugs
+from testio_mcp.analytics.metrics import READ, fragility, is_known, is_of_bugs, most_fragile
 from testio_mcp.domain.bugs import BugStatus, Severity
-from testio_mcp.domain.features import fragility
 from testio_mcp.domain.figures import RATES, Scope, in_order
 from testio_mcp.domain.health import Health, Thresholds
 from testio_mcp.domain.metrics import NONE, UNKNOWN
@@ -38,12 +37,10 @@ if TYPE_CHECKING:
 
 # In each of the two lists.
 MOST_FEATURES = 20
-# Tell "no bugs" from "bugs that were never read".
-READ = ("bug_count", TESTS_IN_SCOPE, TESTS_READ)
 TOTALS = (*COMPARED, "open_bugs", "known_bugs")
 OF_MONTHS = ("test_count", "bug_count", "bugs_per_test", *RATES)
 OF_PRODUCTS = (*OF_MONTHS, "open_bugs", "severity_score")
-OF_FEATURES = ("test_count", "bug_count", "bugs_per_test", "severity_score")
+OF_FEATURES = ("test_count", "bugs_per_test", "severity_score", *READ)
 GRAVEST = (Health.CRITICAL, Health.WARNING, Health.OK)
 
 type Figures = dict[str, Any]
@@ -213,8 +210,7 @@ class Build:
         rows = await self._measure(OF_FEATURES, self._scope, ("product", "feature"))
         named = [row for row in rows if row.feature is not None and row.bug_count]
         bugs = sorted(named, key=lambda row: (-row.bug_count, row.feature))[:MOST_FEATURES]
-        fragile = [row for row in named if fragility(row.severity_score, row.test_count)]
-        fragile.sort(key=lambda row: (-row.severity_score / row.test_count, row.feature))
+        fragile = [row for _, row in most_fragile(named)]
         top = fragile[:MOST_FEATURES]
         titles = await self._names(Named.FEATURE, (row.feature for row in (*bugs, *top)))
         without = sum(row.bug_count for row in rows if row.feature is None)
@@ -278,9 +274,9 @@ _BUILT: dict[Section, Callable[[Build], Awaitable[Any]]] = {
 
 def _figures(row: Record, names: Sequence[str]) -> Figures:
     """By name; null where there may be bugs that were never read."""
-    is_known = are_bugs_known(row)
     return {
-        name: getattr(row, name) if is_known or not is_of_bugs(name) else None for name in names
+        name: getattr(row, name) if is_known(name, row) or not is_of_bugs(name) else None
+        for name in names
     }
 
 
@@ -291,7 +287,7 @@ def _feature(row: Record, titles: Mapping[int, str]) -> ReportFeature:
         product_id=row.product,
         tests=row.test_count,
         bugs=row.bug_count,
-        bugs_per_test=row.bugs_per_test,
+        bugs_per_test=row.bugs_per_test if is_known("bugs_per_test", row) else None,
         severity_score=row.severity_score,
-        fragility=fragility(row.severity_score, row.test_count),
+        fragility=fragility(row),
     )

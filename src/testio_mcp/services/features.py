@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.features import FeatureFilter, HasUserStories, fragility
+from testio_mcp.analytics.metrics import OF_FRAGILITY, READ, fragility, is_known
+from testio_mcp.domain.features import FeatureFilter, HasUserStories
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.names import holds
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 LATEST_TESTS = 5
 # This month and those before it.
 TREND_MONTHS = 6
-FIGURES = ("test_count", "bug_count", "bugs_per_test", "severity_score")
+FIGURES = ("bugs_per_test", *OF_FRAGILITY)
 
 
 class FeatureService:
@@ -127,31 +128,30 @@ class FeatureService:
                 bugs=await bug_figures(self._figures, scope, read=figures["bugs"] is not None),
                 bugs_per_test=figures["bugs_per_test"],
                 fragility=figures["fragility"],
-                trend=[*await self._trend(scope, now, figures)],
+                trend=[*await self._trend(scope, now, row.synced_at is not None)],
                 latest_tests=[*await self._latest_tests(feature_id)],
             ),
             freshness=freshness,
         )
 
-    async def _trend(
-        self, scope: Scope, now: datetime, figures: dict[str, Any]
-    ) -> Sequence[FeatureMonth]:
+    async def _trend(self, scope: Scope, now: datetime, is_listed: bool) -> Sequence[FeatureMonth]:
         """By month, so far as that is known; a month without tests has none."""
+        none = 0 if is_listed else None
         months = _last_months(now, self._zone)
         first = parse_period(months[0], now=now, zone=self._zone)
         last = parse_period(months[-1], now=now, zone=self._zone)
         scope = replace(scope, period=replace(last, start=first.start))
-        rows = await self._figures.measure(("test_count", "bug_count"), scope, by=("month",))
-        found = {row.month: (row.test_count, row.bug_count) for row in rows}
+        rows = await self._figures.measure(("test_count", *READ), scope, by=("month",))
+        found = {row.month: row for row in rows}
         trend = []
         for month in months:
-            tests, bugs = found.get(month, (0, 0))
+            row = found.get(month)
             trend.append(
                 FeatureMonth(
                     month=month,
                     partial=month == months[-1],
-                    tests=None if figures["tests"] is None else tests,
-                    bugs=None if figures["bugs"] is None else bugs,
+                    tests=row.test_count if row else none,
+                    bugs=_bugs(row) if row else none,
                 )
             )
         return trend
@@ -189,14 +189,19 @@ def _fits(row: Record, wanted: FeatureFilter) -> bool:
 
 def _figures(row: Record | None, product: Record) -> dict[str, Any]:
     """What the metrics come to; null where tests of the product, or bugs of them, were not read."""
-    tests = row.test_count if row else 0
-    are_bugs_known = product.some_bugs_read or (product.synced_at and not tests)
+    if row is None or not row.tests_in_scope:
+        none = 0 if product.synced_at else None
+        return {"tests": none, "bugs": none, "bugs_per_test": None, "fragility": None}
     return {
-        "tests": tests if product.synced_at else None,
-        "bugs": (row.bug_count if row else 0) if are_bugs_known else None,
-        "bugs_per_test": row.bugs_per_test if row and are_bugs_known else None,
-        "fragility": fragility(row.severity_score, tests) if row and are_bugs_known else None,
+        "tests": row.test_count if product.synced_at else None,
+        "bugs": _bugs(row),
+        "bugs_per_test": row.bugs_per_test if is_known("bugs_per_test", row) else None,
+        "fragility": fragility(row),
     }
+
+
+def _bugs(row: Record) -> int | None:
+    return row.bug_count if is_known("bug_count", row) else None
 
 
 def _key(feature: FeatureSummary, name: str) -> Any:

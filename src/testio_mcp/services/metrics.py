@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from testio_mcp.analytics.dimensions import DIMENSIONS, Named, are_of_bugs
 from testio_mcp.analytics.metrics import (
     METRICS,
+    READ,
     TESTS_IN_SCOPE,
     TESTS_READ,
-    are_bugs_known,
+    is_known,
     is_of_bugs,
 )
 from testio_mcp.domain.figures import Scope
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 # More could not be told apart in a picture.
 MOST_DRAWN = 1_000
-# With which numbers "no bugs" is told from "bugs that were never read".
-READ = ("bug_count", TESTS_IN_SCOPE, TESTS_READ)
 
 
 class MetricsService:
@@ -125,7 +124,7 @@ class MetricsService:
         width = len(by) + len(metrics)
         rows = [tuple(row)[:width] for row in found]
         if TESTS_READ in told:
-            blank = {len(by) + metrics.index(name) for name in unknown}
+            blank = {len(by) + metrics.index(name): name for name in unknown}
             rows = [_without_unread(row, of, blank) for row, of in zip(rows, found, strict=True)]
         has_tests = by or found[0].tests_in_scope
         if not has_tests and not await self._figures.some_list_read(scope.product_ids):
@@ -196,11 +195,12 @@ def _rests_on_bugs(name: str, by: tuple[str, ...], scope: Scope) -> bool:
     return is_of_bugs(name) or are_of_bugs(by) or scope.names_bugs
 
 
-def _without_unread(row: Row, counted: Any, blank: set[int]) -> Row:
+def _without_unread(row: Row, counted: Any, blank: Mapping[int, str]) -> Row:
     """Null where there may be bugs that were never read."""
-    if are_bugs_known(counted):
-        return row
-    return tuple(None if place in blank else value for place, value in enumerate(row))
+    return tuple(
+        None if place in blank and not is_known(blank[place], counted) else value
+        for place, value in enumerate(row)
+    )
 
 
 def _view(row: Row, rows: Rows, names: Names, calendar: Calendar) -> MetricRow:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from testio_mcp.analytics.dimensions import Named
-from testio_mcp.domain.features import fragility
+from testio_mcp.analytics.metrics import OF_FRAGILITY, most_fragile
 from testio_mcp.domain.figures import Scope, in_order
 from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.domain.names import holds, plain
@@ -127,13 +127,8 @@ class ProductService:
         return {name: _named(name, products) for name in wanted}
 
     async def _fragile(self, scope: Scope) -> Sequence[FragileFeature]:
-        names = ("test_count", "bug_count", "severity_score")
-        rows = await self._figures.measure(names, scope, by=("feature",))
-        ranked = [(fragility(row.severity_score, row.test_count), row) for row in rows]
-        worst = sorted(
-            ((worth, row) for worth, row in ranked if worth and row.feature is not None),
-            key=lambda one: (-one[0], one[1].feature),
-        )[:MOST_FRAGILE]
+        rows = await self._figures.measure(OF_FRAGILITY, scope, by=("feature",))
+        worst = most_fragile(rows)[:MOST_FRAGILE]
         titles = await self._figures.names(Named.FEATURE, [row.feature for _, row in worst])
         return [
             FragileFeature(
