@@ -22,14 +22,13 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+from bench import CONSOLE, cache_in, environment, sandbox
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sync import sandbox
 
 from testio_mcp.app import Source, open_app
 from testio_mcp.server import Opening, create_server
@@ -49,7 +48,7 @@ def nothing() -> str:
 server.run(show_banner=False)
 """
 # Nothing is stale, whatever its age, and no sync runs that was not asked for.
-CALM = {"TESTIO_CACHE_TTL_SECONDS": "1e9", "TESTIO_REFRESH_INTERVAL_SECONDS": "0"}
+CALM = {"cache_ttl_seconds": 1e9, "refresh_interval_seconds": 0}
 
 # So that the sync takes long enough to be asked beside.
 LATENCY_MS = 200
@@ -66,20 +65,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, sandbox("medium", LATENCY_MS) as url:
-        environment = {
-            **os.environ,
-            **CALM,
-            "HOME": home,
-            "TESTIO_CUSTOMER_API_BASE_URL": url,
-            "TESTIO_CUSTOMER_API_TOKEN": "sandbox",
-        }
+        calm = environment(Path(home), url, **CALM)
         command = [sys.executable, "-m", "testio_mcp", "sync", "--quiet"]
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-        asyncio.run(_measure(Path(home), environment, options.rounds))
+        subprocess.run(command, env=calm, check=True, stdout=subprocess.DEVNULL)
+        asyncio.run(_measure(Path(home), calm, options.rounds))
 
 
 async def _measure(home: Path, environment: dict[str, str], rounds: int) -> None:
-    file = home / ".testio-mcp" / "cache.db"
+    file = cache_in(home)
     calls = _calls(file)
     statements = {name: await _statements(home, *call) for name, call in calls.items()}
     bare = home / "bare.py"
@@ -146,14 +139,20 @@ def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
             "query_metrics",
             {"metrics": ["acceptance_rate", "rejection_rate", "review_rate"], "by": ["product"]},
         ),
+        "generate_quality_report, one product": (
+            "generate_quality_report",
+            {"product_ids": [product], "period": "all time"},
+        ),
+        "generate_quality_report, all products": (
+            "generate_quality_report",
+            {"period": "all time"},
+        ),
     }
 
 
 async def _statements(home: Path, tool: str, arguments: dict[str, Any]) -> Statements:
     """What one call asks of SQLite."""
-    settings = Settings(
-        home=home / ".testio-mcp", cache_ttl_seconds=1e9, refresh_interval_seconds=0
-    )
+    settings = Settings(home=home / ".testio-mcp", **CALM)
     source = Source("http://127.0.0.1", SecretStr("none"), "127.0.0.1")
     found: Statements = []
 
@@ -206,9 +205,12 @@ async def _both(
 
 
 def _rewrite(file: Path) -> None:
-    """Have the next sync read every list to its end and write every row anew."""
+    """Have the next sync read every list and all bugs, and write every row anew.
+
+    As after a day and a quarter: a sync reads them again, and no answer waits for them yet.
+    """
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("DELETE FROM stamps WHERE kind IN ('all_tests', 'bugs')")
+        connection.execute("UPDATE stamps SET at = datetime(at, '-30 hours')")
         connection.execute("UPDATE payloads SET hash = x''")
 
 
@@ -248,7 +250,7 @@ def _show(calm: Times, forgotten: Times, busy: Times, limits: dict[str, float]) 
             f"{late_busy:.1f} ms",
             f"{late_busy - floor_busy:.1f}",
         )
-    Console(width=130).print(table)
+    CONSOLE.print(table)
     print(f"{len(busy['floor'])} rounds while the sync ran")
 
 

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import anyio
 import psutil
+from bench import CONSOLE, sandbox
 from fastmcp import Client
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
-from sync import sandbox
 
 from testio_mcp.app import App, Source, open_app
 from testio_mcp.server import Opening, create_server
@@ -69,7 +68,7 @@ def main() -> None:
             str(one.checked_out),
             str(one.in_flight),
         )
-    Console().print(table)
+    CONSOLE.print(table)
 
 
 async def _measured(url: str, home: Path, calls: int, rounds: int) -> list[Measured]:
@@ -117,13 +116,13 @@ async def _measure(name: str, app: App) -> Measured:
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),
         _checked_out(app),
-        app.services._scope.refresher.in_flight,
+        app.services._means.refresher.in_flight,
     )
 
 
 async def _settled(app: App) -> None:
     """Wait until what goes on without its callers has ended."""
-    while app.services._scope.refresher.in_flight or _checked_out(app):
+    while app.services._means.refresher.in_flight or _checked_out(app):
         await anyio.lowlevel.checkpoint()
 
 

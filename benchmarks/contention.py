@@ -11,28 +11,32 @@ counts as made during a sync when any process held the sync lock at its beginnin
 import argparse
 import asyncio
 import itertools
-import os
 import re
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+from bench import (
+    CONSOLE,
+    cache_in,
+    control,
+    environment,
+    meanwhile,
+    move_on,
+    rows,
+    sandbox,
+    served,
+)
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
-from rich.console import Console
 from rich.table import Table
-from sync import sandbox
 
 INTERVAL_SECONDS = 15
 SAMPLE_SECONDS = 0.1
@@ -67,28 +71,13 @@ class Bench:
     seen: Seen
 
     @property
-    def cache(self) -> Path:
-        return self.home / ".testio-mcp" / "cache.db"
-
-    @property
     def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "HOME": str(self.home),
-            "TESTIO_CUSTOMER_API_BASE_URL": self.url,
-            "TESTIO_CUSTOMER_API_TOKEN": "sandbox",
-            "TESTIO_REFRESH_INTERVAL_SECONDS": str(INTERVAL_SECONDS),
-            "TESTIO_LOG_LEVEL": "info",
-        }
+        return environment(
+            self.home, self.url, refresh_interval_seconds=INTERVAL_SECONDS, log_level="info"
+        )
 
     def is_syncing(self) -> bool:
-        return self.cache.with_name("sync.lock.holder.json").exists()
-
-    def rows(self, statement: str) -> list[Any]:
-        # With mode=ro closing it never moves the log into the file.
-        uri = f"{self.cache.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as reader:
-            return reader.execute(statement).fetchall()
+        return cache_in(self.home).with_name("sync.lock.holder.json").exists()
 
 
 def main() -> None:
@@ -110,44 +99,19 @@ async def _measure(bench: Bench) -> None:
     seconds = bench.options.seconds
     async with AsyncExitStack() as stack:
         for number in range(bench.options.servers):
-            client = await stack.enter_async_context(_served(bench, number))
-            await stack.enter_async_context(_meanwhile(_ask(bench, client, number)))
-        await stack.enter_async_context(_meanwhile(_watch_log(bench)))
+            log = bench.home / f"{number}.log"
+            client = await stack.enter_async_context(served(bench.environment, log))
+            await stack.enter_async_context(meanwhile(_ask(bench, client, number)))
+        await stack.enter_async_context(meanwhile(_watch_log(bench)))
         await asyncio.sleep(seconds / 2)
         await _sync_again_and_again(bench)
     bench.seen.texts += [log.read_text() for log in bench.home.glob("*.log")]
 
 
-@asynccontextmanager
-async def _served(bench: Bench, number: int) -> AsyncIterator[Client[Any]]:
-    transport = StdioTransport(
-        sys.executable,
-        ["-m", "testio_mcp", "serve"],
-        env=bench.environment,
-        keep_alive=False,
-        log_file=bench.home / f"{number}.log",
-    )
-    async with Client(transport) as client:
-        # Opening the cache is none of the calls that are measured.
-        await client.call_tool("list_products")
-        yield client
-
-
-@asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 async def _ask(bench: Bench, client: Client[Any], number: int) -> None:
     pause = 1 / bench.options.rate
-    products = [id for (id,) in bench.rows("SELECT id FROM products ORDER BY id")]
-    tests = [id for (id,) in bench.rows("SELECT id FROM tests ORDER BY id DESC LIMIT 200")]
+    products = [id for (id,) in rows(bench.home, "SELECT id FROM products ORDER BY id")]
+    tests = [id for (id,) in rows(bench.home, "SELECT id FROM tests ORDER BY id DESC LIMIT 200")]
     # Servers are not asked in step.
     await asyncio.sleep(pause * number / bench.options.servers)
     for turn in itertools.count(number):
@@ -178,7 +142,7 @@ async def _timed(bench: Bench, client: Client[Any], tool: str, arguments: dict[s
 
 
 async def _watch_log(bench: Bench) -> None:
-    log = bench.cache.with_name("cache.db-wal")
+    log = cache_in(bench.home).with_name("cache.db-wal")
     while True:
         if log.exists():
             bench.seen.log = max(bench.seen.log, log.stat().st_size)
@@ -186,7 +150,7 @@ async def _watch_log(bench: Bench) -> None:
 
 
 async def _sync_again_and_again(bench: Bench) -> None:
-    bugs = [id for (id,) in bench.rows("SELECT id FROM bugs ORDER BY random()")]
+    bugs = [id for (id,) in rows(bench.home, "SELECT id FROM bugs ORDER BY random()")]
     end = time.monotonic() + bench.options.seconds
     turn = 0
     while time.monotonic() < end:
@@ -197,14 +161,13 @@ async def _sync_again_and_again(bench: Bench) -> None:
 
 
 async def _change(bench: Bench, turn: int, bugs: list[int]) -> None:
-    world = bench.url.replace("/customer/v2", "/_control/world")
-    async with httpx.AsyncClient(base_url=world, trust_env=False, timeout=60) as control:
-        now = datetime.now(UTC).isoformat()
-        (await control.post("/move_on", json={"at": now})).raise_for_status()
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        await move_on(http, bench.url)
         title = {"field": "title", "value": f"Changed before sync {turn}"}
         for id in bugs:
             # The answer is 404 for a bug that was deleted meanwhile.
-            await control.post("/set_field", json={"kind": "bug", "id_": id, **title})
+            field = {"kind": "bug", "id_": id, **title}
+            await http.post(control(bench.url, "world/set_field"), json=field)
 
 
 async def _sync(bench: Bench) -> int:
@@ -233,8 +196,7 @@ def _show(bench: Bench) -> None:
             *(f"{value:.1f} ms" for value in (p50, p95, max(times, default=0))),
             f"{p95 / without:.1f}" if without else "",
         )
-    console = Console()
-    console.print(table)
+    CONSOLE.print(table)
     syncs = Table("measured", "figure")
     for (trigger, status), number in sorted(_runs(bench).items()):
         syncs.add_row(f"syncs by {trigger}: {status}", str(number))
@@ -243,14 +205,14 @@ def _show(bench: Bench) -> None:
     syncs.add_row("syncs that failed", str(codes))
     syncs.add_row("mentions of a locked cache", str(seen.locked()))
     syncs.add_row("longest write-ahead log", f"{seen.log / 1e6:.1f} MB")
-    syncs.add_row("cache file", f"{bench.cache.stat().st_size / 1e6:.1f} MB")
-    console.print(syncs)
+    syncs.add_row("cache file", f"{cache_in(bench.home).stat().st_size / 1e6:.1f} MB")
+    CONSOLE.print(syncs)
     if seen.first_error:
-        console.print(f"First error: {seen.first_error}", markup=False)
+        CONSOLE.print(f"First error: {seen.first_error}", markup=False)
 
 
 def _runs(bench: Bench) -> Counter[tuple[str, str]]:
-    return Counter(bench.rows("SELECT trigger, status FROM sync_runs"))
+    return Counter(rows(bench.home, "SELECT trigger, status FROM sync_runs"))
 
 
 def _percentile(values: list[float], percent: int) -> float:

@@ -11,29 +11,24 @@ first quarter is compared with the last. Ends with 1 if a call or a sync failed 
 import argparse
 import asyncio
 import itertools
-import os
 import re
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+from bench import CONSOLE, cache_in, environment, meanwhile, move_on, rows, sandbox, served
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
-from rich.console import Console
 from rich.table import Table
-from sync import sandbox
 
 INTERVAL_SECONDS, TTL_SECONDS = 5, 30
 SAMPLE_SECONDS = 1.0
@@ -78,30 +73,18 @@ class Bench:
     called: int = 0
 
     @property
-    def cache(self) -> Path:
-        return self.home / ".testio-mcp" / "cache.db"
-
-    @property
     def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "HOME": str(self.home),
-            "TESTIO_CUSTOMER_API_BASE_URL": self.url,
-            "TESTIO_CUSTOMER_API_TOKEN": "sandbox",
-            "TESTIO_REFRESH_INTERVAL_SECONDS": str(INTERVAL_SECONDS),
-            "TESTIO_CACHE_TTL_SECONDS": str(TTL_SECONDS),
-            "TESTIO_LOG_LEVEL": "warning",
-        }
+        return environment(
+            self.home,
+            self.url,
+            refresh_interval_seconds=INTERVAL_SECONDS,
+            cache_ttl_seconds=TTL_SECONDS,
+            log_level="warning",
+        )
 
     @property
     def is_over(self) -> bool:
         return self.called >= self.options.calls
-
-    def rows(self, statement: str) -> list[Any]:
-        # With mode=ro closing it never moves the log into the file.
-        uri = f"{self.cache.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as reader:
-            return reader.execute(statement).fetchall()
 
 
 def main() -> None:
@@ -130,8 +113,9 @@ async def _soak(bench: Bench) -> None:
         clients = []
         for number in range(1, options.clients + 1):
             name = f"stdio {number}"
+            server = served(bench.environment, bench.home / f"{name}.log")
             with _new_child() as found:
-                clients.append(await stack.enter_async_context(_over_stdio(bench, name)))
+                clients.append(await stack.enter_async_context(server))
             [servers[name]] = found
         with _new_child() as found:
             url = await stack.enter_async_context(_over_http(bench))
@@ -139,8 +123,8 @@ async def _soak(bench: Bench) -> None:
         for _ in range(options.http_clients):
             clients.append(await stack.enter_async_context(Client(url)))
         bench.began = time.monotonic()
-        await stack.enter_async_context(_meanwhile(_change(bench)))
-        await stack.enter_async_context(_meanwhile(_watch(bench, servers)))
+        await stack.enter_async_context(meanwhile(_change(bench)))
+        await stack.enter_async_context(meanwhile(_watch(bench, servers)))
         await asyncio.gather(*[_ask(bench, client, n) for n, client in enumerate(clients)])
 
 
@@ -151,20 +135,6 @@ def _new_child() -> Iterator[list[psutil.Process]]:
     before = set(psutil.Process().children())
     yield found
     found.extend(set(psutil.Process().children()) - before)
-
-
-@asynccontextmanager
-async def _over_stdio(bench: Bench, name: str) -> AsyncIterator[Client[Any]]:
-    transport = StdioTransport(
-        sys.executable,
-        ["-m", "testio_mcp", "serve"],
-        env=bench.environment,
-        keep_alive=False,
-        log_file=bench.home / f"{name}.log",
-    )
-    async with Client(transport) as client:
-        await client.call_tool("list_products")
-        yield client
 
 
 @asynccontextmanager
@@ -185,17 +155,6 @@ async def _over_http(bench: Bench) -> AsyncIterator[str]:
         await server.wait()
 
 
-@asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 async def _ask(bench: Bench, client: Client[Any], number: int) -> None:
     questions = _questions(bench, number)
     while not bench.is_over:
@@ -211,10 +170,10 @@ async def _ask(bench: Bench, client: Client[Any], number: int) -> None:
 
 
 def _questions(bench: Bench, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    products = [id for (id,) in bench.rows("SELECT id FROM products ORDER BY id")]
+    products = [id for (id,) in rows(bench.home, "SELECT id FROM products ORDER BY id")]
     # Those that a round of changes never deletes.
-    tests = [id for (id,) in bench.rows("SELECT id FROM tests ORDER BY id LIMIT 500")]
-    bugs = [id for (id,) in bench.rows("SELECT id FROM bugs ORDER BY id LIMIT 500")]
+    tests = [id for (id,) in rows(bench.home, "SELECT id FROM tests ORDER BY id LIMIT 500")]
+    bugs = [id for (id,) in rows(bench.home, "SELECT id FROM bugs ORDER BY id LIMIT 500")]
     by = {"metrics": ["bug_count"], "by": ["severity"]}
     for turn in itertools.count(number):
         product = products[turn % len(products)]
@@ -229,17 +188,15 @@ def _questions(bench: Bench, number: int) -> Iterator[tuple[str, dict[str, Any]]
 
 
 async def _change(bench: Bench) -> None:
-    control = bench.url.replace("/customer/v2", "/_control/world/move_on")
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         while True:
-            now = datetime.now(UTC).isoformat()
-            (await http.post(control, json={"at": now})).raise_for_status()
+            await move_on(http, bench.url)
             bench.seen.changes += 1
             await asyncio.sleep(INTERVAL_SECONDS)
 
 
 async def _watch(bench: Bench, servers: dict[str, psutil.Process]) -> None:
-    log = bench.cache.with_name("cache.db-wal")
+    log = cache_in(bench.home).with_name("cache.db-wal")
     while True:
         for name, server in servers.items():
             with server.oneshot():
@@ -256,10 +213,10 @@ async def _watch(bench: Bench, servers: dict[str, psutil.Process]) -> None:
 
 def _show(bench: Bench) -> int:
     """Prints the figures; the exit code."""
-    seen, console = bench.seen, Console(width=140)
+    seen = bench.seen
     wrong = [line for log in bench.home.glob("*.log") for line in WRONG.findall(log.read_text())]
     figures, grown = _growth(seen)
-    console.print(figures)
+    CONSOLE.print(figures)
     table = Table("measured", "figure")
     seconds = max(sample.seconds for of in seen.samples.values() for sample in of)
     table.add_row("time", f"{seconds / 60:.1f} min")
@@ -267,16 +224,16 @@ def _show(bench: Bench) -> int:
     p50, p95 = (statistics.quantiles(seen.times, n=100)[percent - 1] for percent in (50, 95))
     table.add_row("a call", f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {max(seen.times):.0f} ms")
     table.add_row("rounds of changes upstream", str(seen.changes))
-    runs = Counter(status for (status,) in bench.rows("SELECT status FROM sync_runs"))
+    runs = Counter(status for (status,) in rows(bench.home, "SELECT status FROM sync_runs"))
     table.add_row("the latest syncs", ", ".join(f"{n} {status}" for status, n in runs.items()))
     longest = max(sample.log for of in seen.samples.values() for sample in of)
     table.add_row("longest write-ahead log", f"{longest:.1f} MB")
-    table.add_row("cache file", f"{bench.cache.stat().st_size / 1e6:.1f} MB")
+    table.add_row("cache file", f"{cache_in(bench.home).stat().st_size / 1e6:.1f} MB")
     table.add_row("errors in the servers' logs", str(len(wrong)))
-    console.print(table)
+    CONSOLE.print(table)
     failed = runs["failed"] + runs["partial"]
     for problem in [*seen.errors[:3], *wrong[:3], *[f"{one} has grown" for one in grown]]:
-        console.print(problem, markup=False)
+        CONSOLE.print(problem, markup=False)
     return 1 if seen.errors or wrong or failed or grown else 0
 
 

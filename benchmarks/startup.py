@@ -20,9 +20,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import CONSOLE
 from fastmcp import Client
 from mcp.types import Tool
-from rich.console import Console
 from rich.table import Table
 
 from testio_mcp.server import Opening, create_server
@@ -163,7 +163,7 @@ def _show(times: dict[str, list[tuple[float, float]]]) -> None:
             f"{initialized / medians['bare server, one tool'][0]:.2f}",
             f"{initialized / medians['bare server, same signatures'][0]:.2f}",
         )
-    Console().print(table)
+    CONSOLE.print(table)
 
 
 if __name__ == "__main__":

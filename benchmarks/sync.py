@@ -8,8 +8,6 @@ requests alone would take at the given latency, ten at a time.
 
 import argparse
 import json
-import os
-import re
 import resource
 import subprocess
 import sys
@@ -17,11 +15,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
+from bench import CONSOLE, control, environment, sandbox
 from rich.table import Table
 
 IN_FLIGHT = 10
@@ -55,7 +52,7 @@ def main() -> None:
                 f"{run.rows / run.seconds:,.0f}",
                 f"{run.megabytes:.0f} MB",
             )
-    Console().print(table)
+    CONSOLE.print(table)
 
 
 def _runs(scale: str, latency: float) -> Iterator[Measured]:
@@ -65,20 +62,13 @@ def _runs(scale: str, latency: float) -> Iterator[Measured]:
 
 
 def _sync(name: str, url: str, home: Path, latency: float) -> Measured:
-    control = url.replace("/customer/v2", "/_control/requests")
-    urllib.request.urlopen(urllib.request.Request(control, method="DELETE")).read()
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "TESTIO_CUSTOMER_API_BASE_URL": url,
-        "TESTIO_CUSTOMER_API_TOKEN": "sandbox",
-    }
+    asked_for = control(url, "requests")
+    urllib.request.urlopen(urllib.request.Request(asked_for, method="DELETE")).read()
     command = [sys.executable, "-m", "testio_mcp", "sync", "--json"]
     began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    done = subprocess.run(command, env=environment(home, url), capture_output=True, check=True)
     seconds = time.perf_counter() - began
-    overview = control.removesuffix("requests")
-    asked = json.loads(urllib.request.urlopen(overview).read())
+    asked = json.loads(urllib.request.urlopen(control(url, "")).read())
     counts = json.loads(done.stdout)["sync"]["counts"]
     rows = sum(sum(outcomes.values()) for outcomes in counts.values())
     return Measured(
@@ -90,22 +80,6 @@ def _sync(name: str, url: str, home: Path, latency: float) -> Measured:
         ideal=asked["request_count"] / IN_FLIGHT * latency / 1000,
         megabytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     )
-
-
-@contextmanager
-def sandbox(scale: str, latency: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "testio_mcp", "sandbox", "--port", "0", "--scale", scale]
-    command += ["--latency-ms", str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        said = process.stdout.readline()
-        found = re.search(r"=(http\S+)", said)
-        if found is None:
-            raise RuntimeError(f"the sandbox said {said!r}")
-        try:
-            yield found[1]
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

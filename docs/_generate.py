@@ -65,12 +65,20 @@ def _tool(tool: Any) -> str:
         (
             f"`{name}`",
             _type(schema),
-            "required" if name in required else _code(schema.get("default")),
+            "required" if name in required else _default(name, schema),
             _meaning(schema),
         )
         for name, schema in parameters.items()
     )
     return "\n".join([*lines, "", table(("Parameter", "Type", "Default", "Meaning"), rows)])
+
+
+def _default(name: str, schema: dict[str, Any]) -> str:
+    """In words where it is the number that stands for no id."""
+    default = schema.get("default")
+    if name.endswith("_id") and default == 0:
+        return "all" if "all" in schema["description"] else "none"
+    return _code(default)
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -50,6 +50,19 @@ TITLES = {
     "sync_since": "How far back",
     "timezone": "Time zone",
 }
+# Beside the settings, the proxy of a company. Not HTTPS_PROXY: empty, as it is for most people, it
+# would hide the one that a host may hand on.
+PROXY = "ALL_PROXY"
+PROXY_OPTION = {
+    "type": "string",
+    "title": "Proxy",
+    "description": "Where your company's computers reach the internet through a proxy that your "
+    "system's settings do not name. For example: http://proxy.example.com:3128",
+    "required": False,
+    # A password may stand in it.
+    "sensitive": True,
+    "default": "",
+}
 
 FILES = ("pyproject.toml", "uv.lock", ".python-version", "README.md", "LICENSE")
 FOLDERS = ("src/testio_mcp", "alembic")
@@ -119,6 +132,7 @@ def manifest() -> dict[str, Any]:
                 "args": [*START],
                 "env": {
                     **{variable(name): f"${{user_config.{name}}}" for name in TITLES},
+                    PROXY: "${user_config.proxy}",
                     **SYSTEM_CERTIFICATES,
                 },
             },
@@ -131,7 +145,7 @@ def manifest() -> dict[str, Any]:
             "platforms": ["darwin", "win32", "linux"],
             "runtimes": {"python": PROJECT["requires-python"]},
         },
-        "user_config": {name: option(name) for name in TITLES},
+        "user_config": {**{name: option(name) for name in TITLES}, "proxy": PROXY_OPTION},
     }
 
 
@@ -171,6 +185,7 @@ def option(name: str) -> dict[str, Any]:
     """A setting as Claude Desktop asks for it.
 
     One that is not required needs a default: without a value the placeholder would be passed on.
+    It is empty, which counts as not set: anything else would win over the person's settings file.
     """
     asked: dict[str, Any] = {
         "type": "string",
@@ -179,27 +194,24 @@ def option(name: str) -> dict[str, Any]:
         "required": is_secret(name),
         "sensitive": is_secret(name),
     }
-    return asked if is_secret(name) else {**asked, "default": default(name)}
+    return asked if is_secret(name) else {**asked, "default": ""}
 
 
 def registered(name: str) -> dict[str, Any]:
-    asked = {
+    return {
         "name": variable(name),
         "description": described(name),
         "isRequired": is_secret(name),
         "isSecret": is_secret(name),
     }
-    return {**asked, "default": default(name)} if default(name) else asked
 
 
 def described(name: str) -> str:
     field = Settings.model_fields[name]
+    default = field.get_default()
+    without = f" Without one: {default}." if default else ""
     example = "" if is_secret(name) else f" For example: {(field.examples or [''])[0]}"
-    return f"{field.description}{example}"
-
-
-def default(name: str) -> str:
-    return str(Settings.model_fields[name].get_default() or "")
+    return f"{field.description}{without}{example}"
 
 
 def is_secret(name: str) -> bool:

@@ -8,6 +8,15 @@ import sys
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
+# Holds the sync lock until its stdin ends, or until it is killed.
+HOLD = """
+import sys
+from pathlib import Path
+from testio_mcp.sync.lock import SyncLock
+with SyncLock(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def start(source: str, *arguments: object, **options: object) -> subprocess.Popen[str]:

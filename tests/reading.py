@@ -67,7 +67,7 @@ class Reader:
 
     @property
     def refresher(self) -> Any:
-        return self.app.services._scope.refresher
+        return self.app.services._means.refresher
 
     @property
     def checked_out(self) -> int:

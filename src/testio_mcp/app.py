@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from pydantic import SecretStr
-from sqlalchemy import select
-from sqlmodel import col
 
 from testio_mcp.credentials import with_stored_token
-from testio_mcp.database.engine import Database, fetch
-from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside
+from testio_mcp.database.engine import Database
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
 from testio_mcp.errors import (
@@ -28,16 +23,16 @@ from testio_mcp.errors import (
     SyncInProgress,
     TestIOMcpError,
 )
-from testio_mcp.search import index
-from testio_mcp.services.registry import Scope, ServiceRegistry
+from testio_mcp.services.registry import Means, ServiceRegistry
 from testio_mcp.settings import Loaded, Settings, shown
+from testio_mcp.sync.background import Background
+from testio_mcp.sync.cache import open_cache, prepare
+from testio_mcp.sync.condition import Condition
 from testio_mcp.sync.context import SyncContext
-from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.sync.readthrough import Refresher
 from testio_mcp.sync.run import Syncer
 from testio_mcp.sync.scheduler import cycle, keep_fresh
-from testio_mcp.tables import Customer, fence
 
 # A look at the last syncs needs no HTTP; importing that takes longer than the look itself.
 if TYPE_CHECKING:
@@ -48,7 +43,6 @@ logger = logging.getLogger(__name__)
 
 # Slots that background work leaves to people, where there are people.
 RESERVED_REQUESTS = 2
-KEYRING_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -63,33 +57,6 @@ class Source:
     @classmethod
     def of(cls, settings: Settings) -> Source:
         return cls(str(settings.customer_api_base_url), settings.customer_api_token, settings.host)
-
-
-class Background:
-    """Work that outlives the call it was started by, and ends with the app."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[asyncio.Task[None], anyio.CancelScope] = {}
-        self._context = copy_context()
-
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        scope = anyio.CancelScope()
-
-        async def cancellable() -> None:
-            with scope:
-                await work()
-
-        # In its caller's context it would keep alive what the call was given.
-        task = asyncio.create_task(cancellable(), context=self._context.copy())
-        self._tasks[task] = scope
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
-
-    async def close(self) -> None:
-        """Cancel what still works; a write that has begun is finished first."""
-        # A task's own cancel() would not stop at the shield around a write.
-        for scope in self._tasks.values():
-            scope.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -152,7 +119,7 @@ async def open_app(
     without one they raise what to do.
     """
     if online and source is None:
-        loaded = await _with_stored_token(loaded)
+        loaded = await anyio.to_thread.run_sync(with_stored_token, loaded, abandon_on_cancel=True)
     settings = loaded.settings
     source = source or Source.of(settings)
     # Who asks nothing needs no token.
@@ -163,7 +130,7 @@ async def open_app(
         if client:
             await stack.enter_async_context(client)
         background = Background()
-        scope = Scope(
+        means = Means(
             settings=settings,
             host=source.host,
             condition=Condition(blocked, is_offline=settings.offline),
@@ -173,18 +140,18 @@ async def open_app(
         )
         database = None
         try:
-            warnings += await anyio.to_thread.run_sync(_prepare, settings)
-            database = await _opened(settings, source)
+            warnings += await anyio.to_thread.run_sync(prepare, settings)
+            database = await open_cache(settings, source.host)
             stack.push_async_callback(database.close)
-            scope = _with_cache(scope, database, serving=serving)
+            means = _with_cache(means, database, serving=serving)
         except TestIOMcpError as error:
-            scope = replace(scope, fault=error)
+            means = replace(means, fault=error)
             problems.append(str(error))
         for warning in warnings:
             logger.warning(warning)
         stack.push_async_callback(background.close)
-        services = ServiceRegistry(scope, database)
-        yield App(settings, services, scope.condition, background, scope.optional_syncer)
+        services = ServiceRegistry(means, database)
+        yield App(settings, services, means.condition, background, means.optional_syncer)
 
 
 @asynccontextmanager
@@ -219,17 +186,6 @@ async def _sandbox(demo: Demo, *, offline: bool) -> AsyncIterator[str]:
         return
     async with serving(demo.sandbox) as base_url:
         yield base_url
-
-
-async def _with_stored_token(loaded: Loaded) -> Loaded:
-    """With the keyring's token, unless it keeps everybody waiting for a person to unlock it."""
-    with anyio.move_on_after(KEYRING_SECONDS):
-        return await anyio.to_thread.run_sync(with_stored_token, loaded, abandon_on_cancel=True)
-    loaded.warnings.append(
-        f"The keyring of this computer did not answer within {KEYRING_SECONDS} s. "
-        "Unlock it, then restart the client."
-    )
-    return loaded
 
 
 def _blocked(loaded: Loaded, source: Source) -> TestIOMcpError | None:
@@ -296,56 +252,9 @@ def _client(settings: Settings, source: Source, *, serving: bool) -> TestIOClien
     )
 
 
-def _prepare(settings: Settings) -> list[str]:
-    """Create or upgrade the cache file; a damaged one is moved aside and said so."""
-    path = settings.database_path
-    try:
-        migrate(path, lock_timeout=settings.lock_timeout, derived=index)
-    except DatabaseDamaged as damaged:
-        try:
-            with SyncLock(path).held():
-                moved = move_aside(path, now=datetime.now(UTC))
-        except SyncInProgress as error:
-            raise DatabaseDamaged(
-                f"{damaged.message} It is left, because another process still uses it.",
-                hint="Close that process, then restart this one: the cache is then built anew.",
-            ) from error
-        migrate(path, lock_timeout=settings.lock_timeout, derived=index)
-        return [f"The cache file was damaged; it was moved to {shown(moved)} and is built anew."]
-    return []
-
-
-async def _opened(settings: Settings, source: Source) -> Database:
-    """The cache, if it is this customer's."""
-    database = Database(settings.database_path, fence(settings.customer_id, settings.product_ids))
-    try:
-        async with database.read() as session:
-            rows = await fetch(session, select(col(Customer.id), col(Customer.host)))
-        for id, host in rows:
-            _refuse_another(settings, source, id, host)
-    except TestIOMcpError:
-        await database.close()
-        raise
-    return database
-
-
-def _refuse_another(settings: Settings, source: Source, id: int, host: str) -> None:
-    path = shown(settings.database_path)
-    if id != settings.customer_id:
-        raise ConfigurationError(
-            f"The cache {path} belongs to customer {id}, not {settings.customer_id}.",
-            hint=f"Set TESTIO_CUSTOMER_ID={id}, or TESTIO_DB_PATH to another file.",
-        )
-    if host != source.host:
-        raise ConfigurationError(
-            f"The cache {path} holds data of {host}, not of {source.host}.",
-            hint="Set TESTIO_CUSTOMER_API_BASE_URL back, or TESTIO_DB_PATH to another file.",
-        )
-
-
-def _with_cache(scope: Scope, database: Database, *, serving: bool) -> Scope:
+def _with_cache(means: Means, database: Database, *, serving: bool) -> Means:
     """With what asks TestIO and stores its answers."""
-    settings, client = scope.settings, scope.client
+    settings, client = means.settings, means.client
 
     def new_context(options: SyncOptions, tally: Tally) -> SyncContext:
         if client is None:
@@ -354,17 +263,17 @@ def _with_cache(scope: Scope, database: Database, *, serving: bool) -> Scope:
             client=client,
             database=database,
             customer_id=settings.customer_id,
-            host=scope.host,
+            host=means.host,
             options=options,
             tally=tally,
             review=timedelta(days=settings.review_days),
         )
 
     lock = SyncLock(settings.database_path)
-    syncer = Syncer(database, lock, scope.condition, settings.customer_id, new_context)
+    syncer = Syncer(database, lock, means.condition, settings.customer_id, new_context)
     refresher = None
     if serving and client:
         refresher = Refresher(
-            syncer, new_context, scope.condition, scope.spawn, lambda: _options(settings)
+            syncer, new_context, means.condition, means.spawn, lambda: _options(settings)
         )
-    return replace(scope, optional_syncer=syncer, refresher=refresher)
+    return replace(means, optional_syncer=syncer, refresher=refresher)

@@ -2,14 +2,17 @@
 
 import importlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from tempfile import NamedTemporaryFile
+from threading import Thread
 from typing import Any
 
 from dotenv import dotenv_values
@@ -21,6 +24,9 @@ from testio_mcp.settings import PREFIX, Loaded, Settings, shown
 
 SERVICE = "testio-mcp"
 VARIABLE = f"{PREFIX}CUSTOMER_API_TOKEN"
+# How long to wait for a keyring that may ask a person to unlock it.
+KEYRING_SECONDS = 10
+OPEN_TO_OTHERS = 0o077
 # What backends raise beside the library's own errors; none of it is there on every system.
 _FOREIGN = (
     ("keyring.errors", "KeyringError"),
@@ -41,12 +47,23 @@ class KeyringUnusable(ConfigurationError):
     """There is a keyring, but it does not do as it is told."""
 
 
+@dataclass
+class Forgotten:
+    """Where the token was until now, and what kept it from being forgotten elsewhere."""
+
+    was: list[Store] = field(default_factory=list)
+    failures: list[ConfigurationError] = field(default_factory=list)
+
+
 def with_stored_token(loaded: Loaded) -> Loaded:
-    """With the keyring's token where no other place names one; what hinders is a warning."""
+    """With the keyring's token where no other place names one; what hinders is a warning.
+
+    A keyring that keeps everybody waiting is given up after KEYRING_SECONDS.
+    """
     if loaded.settings.customer_api_token or loaded.settings.offline:
         return loaded
     try:
-        token = keyring_token(loaded.settings)
+        token = _in_time(loaded.settings)
     except KeyringUnusable as error:
         loaded.warnings.append(str(error))
         return loaded
@@ -67,6 +84,30 @@ def keyring_token(settings: Settings) -> str | None:
     return None
 
 
+def _in_time(settings: Settings) -> str | None:
+    """The same, or KeyringUnusable if that takes too long."""
+    answers = SimpleQueue[str | None | KeyringUnusable]()
+
+    def ask() -> None:
+        try:
+            answers.put(keyring_token(settings))
+        except KeyringUnusable as error:
+            answers.put(error)
+
+    # It must not keep the program alive, as a thread of a pool would.
+    Thread(target=ask, name="keyring", daemon=True).start()
+    try:
+        answer = answers.get(timeout=KEYRING_SECONDS)
+    except Empty:
+        raise KeyringUnusable(
+            f"The keyring of this computer did not answer within {KEYRING_SECONDS} s.",
+            hint="Unlock it, then restart the client or run the command again.",
+        ) from None
+    if isinstance(answer, KeyringUnusable):
+        raise answer
+    return answer
+
+
 def store_token(settings: Settings, token: str, wanted: Store | None = None) -> Store:
     """Where it is now; unless it is `wanted` elsewhere that is the keyring, where there is one."""
     if wanted != Store.FILE and _kept_in_keyring(settings, token):
@@ -76,22 +117,36 @@ def store_token(settings: Settings, token: str, wanted: Store | None = None) -> 
     if wanted == Store.KEYRING:
         raise KeyringUnusable(
             "This computer has no keyring that can be used.",
-            hint="Leave the choice out: the token is then kept in a file that only you may read.",
+            hint="Leave the choice out: the token is then kept in a file in your home folder.",
         )
     _write_token(token_file(settings), token)
     return Store.FILE
 
 
-def forget_token(settings: Settings) -> list[Store]:
-    """Where it was until now."""
-    was = []
-    if keyring_token(settings):
-        with _translated():
-            _keyring().delete_password(SERVICE, _account(settings))
-        was.append(Store.KEYRING)
-    if _write_token(token_file(settings), None):
-        was.append(Store.FILE)
-    return was
+def forget_token(settings: Settings) -> Forgotten:
+    """Forget what can be forgotten: one place that cannot be reached spares no other."""
+    forgotten = Forgotten()
+    try:
+        if _write_token(token_file(settings), None):
+            forgotten.was.append(Store.FILE)
+    except ConfigurationError as error:
+        forgotten.failures.append(error)
+    try:
+        if keyring_token(settings):
+            with _translated():
+                _keyring().delete_password(SERVICE, _account(settings))
+            forgotten.was.append(Store.KEYRING)
+    except KeyringUnusable as error:
+        hint = "Unlock it, then run testio-mcp setup --remove --forget-token again."
+        forgotten.failures.append(
+            KeyringUnusable(f"{error.message} If it holds the token, it still does.", hint=hint)
+        )
+    return forgotten
+
+
+def is_private(file: Path) -> bool:
+    """Whether it is for its owner alone, as far as its permissions say that."""
+    return not stat.S_IMODE(file.stat().st_mode) & OPEN_TO_OTHERS
 
 
 def token_file(settings: Settings) -> Path:

@@ -1,20 +1,24 @@
 """Errors whose message is safe and useful to show to a person or a model.
 
 TestIOMcpError(message, hint)
-├── NotFound             neither cached nor known to TestIO
-├── InvalidRequest       an argument is well-typed but makes no sense
-├── ConfigurationError   a setting is missing, wrong, or belongs to another customer
-├── SyncInProgress       another process is syncing this cache
-├── FileError            a file cannot be written where it was asked for
-├── DatabaseError        the cache cannot be opened, read or written
-│   └── DatabaseNewer    the cache was written by a newer version of this program
-└── ApiError             TestIO could not be reached, refused, or made no sense
-    ├── ApiUnauthorized  the token is wrong or may not do this
-    ├── ApiNotFound      TestIO does not know the thing that was asked for
-    ├── ApiRateLimited   too many requests; retry_after says how long to wait
-    ├── ApiUnavailable   5xx, refused or dropped connection
-    │   └── ApiTimeout   the answer took too long; a smaller question may be answered
-    └── ApiProtocolError an answer that is not what TestIO documents
+├── NotFound               neither cached nor known to TestIO
+├── InvalidRequest         an argument is well-typed but makes no sense
+├── ConfigurationError     a setting is missing, wrong, or belongs to another customer
+│   └── KeyringUnusable    the keyring does not do as it is told (credentials)
+├── SyncInProgress         another process is syncing this cache
+├── FileError              a file cannot be written where it was asked for
+├── DatabaseError          the cache cannot be opened, read or written
+│   ├── DatabaseNewer      the cache was written by a newer version of this program
+│   └── DatabaseDamaged    the cache is no SQLite database any more (database.migrations)
+├── NotStarted             what a client is told to start is no MCP server (clients.starting)
+└── ApiError               TestIO could not be reached, refused, or made no sense
+    ├── ApiUnauthorized    the token is wrong or may not do this
+    ├── ApiNotFound        TestIO does not know the thing that was asked for
+    ├── ApiRateLimited     too many requests; retry_after says how long to wait
+    ├── ApiUnavailable     5xx, refused or dropped connection
+    │   ├── ApiTimeout     the answer took too long; a smaller question may be answered
+    │   └── ApiUnreachable a certificate or a proxy stands in the way (api.failures)
+    └── ApiProtocolError   an answer that is not what TestIO documents
 
 Anything else that escapes is a bug and is reported as an internal error.
 Messages hold no token, no SQL and no text that a tester wrote.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastmcp import FastMCP
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import FunctionTool
 
 from testio_mcp.errors import ConfigurationError
 from testio_mcp.prompts import create_prompts
@@ -132,13 +134,19 @@ def create_server(opening: Opening, tools: Collection[Tool] = TOOLS) -> FastMCP[
         mask_error_details=True,
     )
     for tool in tools:
-        server.add_tool(tool)
+        server.add_tool(_described(tool))
     for prompt in create_prompts(opening.get, missing):
         server.add_prompt(prompt)
     for resource in create_resources(opening.get):
         server.add_resource(resource)
     server.add_completion_handler(product_completion(opening.get))
     return server
+
+
+@cache
+def _described(tool: Tool) -> FunctionTool:
+    """With its schemas, which take longer to derive than the rest of a server."""
+    return FunctionTool.from_function(tool)
 
 
 def _instructions(missing: Collection[str]) -> str:

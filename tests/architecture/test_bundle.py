@@ -3,6 +3,7 @@
 import re
 import tomllib
 import zipfile
+from urllib.request import getproxies_environment
 
 import pytest
 from scripts.bundle import ROOT, SERVER_JSON, as_json, build, manifest, server_json
@@ -43,10 +44,10 @@ def test_it_names_every_tool_in_order_with_a_sentence():
     assert all(tool["description"].endswith(".") for tool in tools)
 
 
-def test_the_token_is_asked_for_and_kept_secret_and_nothing_else_is():
+def test_the_token_alone_must_be_given_and_what_may_hold_a_password_is_kept_secret():
     asked = manifest()["user_config"]
     assert {name for name, option in asked.items() if option["required"]} == {TOKEN}
-    assert {name for name, option in asked.items() if option["sensitive"]} == {TOKEN}
+    assert {name for name, option in asked.items() if option["sensitive"]} == {TOKEN, "proxy"}
     assert "default" not in asked[TOKEN]
 
 
@@ -57,16 +58,48 @@ def test_what_is_asked_for_reaches_the_setting_of_the_same_name():
         for variable, value in environment.items()
         if variable.startswith("TESTIO_")
     }
-    assert given == {f"TESTIO_{name.upper()}": name for name in manifest()["user_config"]}
+    settings = manifest()["user_config"].keys() - {"proxy"}
+    assert given == {f"TESTIO_{name.upper()}": name for name in settings}
     assert set(given.values()) <= Settings.model_fields.keys()
 
 
-def test_what_nobody_answers_leaves_the_setting_as_it_is(monkeypatch):
-    before = Settings(_env_file=None).model_dump()
-    for name, option in manifest()["user_config"].items():
-        if not option["required"]:
-            monkeypatch.setenv(f"TESTIO_{name.upper()}", option["default"])
-    assert Settings(_env_file=None).model_dump() == before
+@pytest.fixture
+def start(monkeypatch):
+    """Sets the environment as the host does, from these answers and from nothing else."""
+
+    def set_as(**answers):
+        asked = manifest()["user_config"]
+        given = {name: option.get("default") for name, option in asked.items()} | answers
+        for variable, value in manifest()["server"]["mcp_config"]["env"].items():
+            placeholder = PLACEHOLDER.fullmatch(value)
+            monkeypatch.setenv(variable, given[placeholder[1]] if placeholder else value)
+
+    return set_as
+
+
+def test_what_nobody_answers_leaves_the_settings_of_the_file_as_they_are(start, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "TESTIO_TIMEZONE=Europe/Berlin\nTESTIO_PRODUCT_IDS=21362\nTESTIO_SYNC_SINCE=2026\n"
+    )
+    start(customer_api_token="a-token")
+    settings = Settings(_env_file=file)
+    assert (settings.timezone, settings.product_ids) == ("Europe/Berlin", (21362,))
+    assert settings.sync_since == "2026"
+    start(customer_api_token="a-token", timezone="Asia/Tokyo")
+    assert Settings(_env_file=file).timezone == "Asia/Tokyo"
+
+
+def test_a_proxy_is_used_where_one_is_given_and_hides_no_other(start, monkeypatch):
+    for name in ("https_proxy", "http_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    start(customer_api_token="a-token", proxy="http://proxy.example.com:3128")
+    assert getproxies_environment() == {"all": "http://proxy.example.com:3128"}
+    start(customer_api_token="a-token")
+    assert getproxies_environment() == {}
+    monkeypatch.setenv("HTTPS_PROXY", "http://other.example.com:3128")
+    assert getproxies_environment() == {"https": "http://other.example.com:3128"}
 
 
 def test_it_holds_what_the_server_needs_and_nothing_of_developers_or_of_this_computer(bundle):

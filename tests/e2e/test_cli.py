@@ -242,6 +242,8 @@ def test_the_demo_asks_its_questions_and_shows_how_to_connect_a_client(run, home
         assert question in done.out
     assert '"mcpServers"' in done.out
     assert '"--demo"' in done.out
+    assert "testio-mcp setup asks for your token" in done.out
+    assert "TESTIO_CUSTOMER_API_TOKEN" not in done.out
     assert "As of " in done.out
     assert list((home / ".testio-mcp" / "demo" / "processes").iterdir()) == []
 

@@ -2,18 +2,9 @@
 
 import pytest
 from tests.caches import GAME, change, latest_run, rows
-from tests.programs import finish, start
+from tests.programs import HOLD, finish, start
 
 from testio_mcp.sandbox import Fault, FaultKind
-
-HOLD = """
-import sys
-from pathlib import Path
-from testio_mcp.sync.lock import SyncLock
-with SyncLock(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture

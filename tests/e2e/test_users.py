@@ -100,9 +100,12 @@ async def test_people_are_found_whatever_the_accents(server):
 
 
 async def test_testers_are_summed_up_by_id_and_by_name(server):
+    customers = {row["name"] for row in await server.rows("list_users", type="customer")}
     for row in (await server.rows("list_users", sort="-bugs"))[::9]:
         expected = counting_people.tester_summary(server.world, row["name"]) | {"id": row["id"]}
-        for user in (row["id"], str(row["id"]), row["name"], row["name"].upper()):
+        # A name that a customer user has too is a question back.
+        names = () if row["name"] in customers else (row["name"], row["name"].upper())
+        for user in (row["id"], str(row["id"]), *names):
             answer, text = await server.said("get_user_summary", user=user)
             assert answer["user"] == expected
             assert "namesakes" in " ".join(answer["notes"])

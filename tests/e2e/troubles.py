@@ -59,7 +59,6 @@ class Trouble:
     unknown: Mapping[str, set[str]] = field(default_factory=dict)
     # Answers alone do not find out that it is over.
     needs_sync: bool = False
-    # Not even a sync does where nothing changes any more (decision 0007).
 
     def begin(self, sandbox: Sandbox) -> None:
         for fault in self.faults:
@@ -165,7 +164,7 @@ TROUBLES = {
     ),
     "500 for reasons": part(
         REASONS,
-        "list of reject reasons could not be read",
+        "list of rejection reasons could not be read",
         # They read none.
         (),
         lacks=("reject_reasons",),

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from tests.caches import BANK, GAME, change, ids, latest_run, rows, sync
 from tests.factories import CustomerFactory, ProductFactory
 
-from testio_mcp.app import Background, Source, open_app
+from testio_mcp.app import Source, open_app
 from testio_mcp.domain.freshness import State
 from testio_mcp.domain.products import ProductFilter, ProductSort
 from testio_mcp.domain.slice import Paging
@@ -25,6 +25,7 @@ from testio_mcp.services.diagnostics import DiagnosticsService
 from testio_mcp.services.products import ProductService
 from testio_mcp.services.registry import FACTORIES
 from testio_mcp.settings import Loaded
+from testio_mcp.sync.background import Background
 from testio_mcp.sync.lock import SyncLock
 
 GARBAGE = b"no database at all " * 1000

@@ -7,10 +7,21 @@ import psutil
 import pytest
 
 from testio_mcp.clients.entries import Entry
-from testio_mcp.clients.starting import NotStarted, start
+from testio_mcp.clients.starting import Diagnosis, NotStarted, start
 
 SERVER = {"serverInfo": {"name": "testio", "version": "9.9"}}
 ANSWER = "import sys, json; request = json.loads(sys.stdin.readline());"
+# Answers the first request, and the one after it with the result that it is given.
+DIAGNOSED = f"""
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if request.get("id") == 1:
+        print(json.dumps({{"id": 1, "result": {SERVER}}}), flush=True)
+    elif "id" in request:
+        assert request["params"]["name"] == "get_server_diagnostics", request
+        print(json.dumps({{"id": request["id"], **json.loads(sys.argv[1])}}), flush=True)
+"""
 
 
 def python(source, *args, **env):
@@ -21,8 +32,19 @@ def saying(message):
     return python(f"{ANSWER} print({json.dumps(json.dumps(message))}, flush=True)")
 
 
-async def started(entry, within=60, environment=None, secrets=()):
-    return await start(entry, environment or {}, within=within, secrets={*secrets})
+async def started(entry, within=60, environment=None, secrets=(), is_diagnosed=False):
+    return await start(
+        entry,
+        environment or {},
+        within=within,
+        secrets={*secrets},
+        is_diagnosed=is_diagnosed,
+    )
+
+
+async def diagnosis_of(answer, **options):
+    entry = python(DIAGNOSED, json.dumps(answer))
+    return (await started(entry, is_diagnosed=True, **options)).diagnosis
 
 
 async def refusal(entry, **options):
@@ -94,3 +116,38 @@ async def test_something_else_than_an_answer_is_no_server(message):
 
 async def test_text_on_the_standard_output_is_no_server():
     assert "must be JSON-RPC" in await refusal(python("print('Welcome!', flush=True)"))
+
+
+async def test_a_server_is_asked_how_it_is_and_its_words_hold_no_secret():
+    found = {
+        "problems": ["The token s3cr3t\nis refused."],
+        "warnings": ["TESTIO_X is not a setting."],
+        "api": {"reachable": False},
+    }
+    answer = {"result": {"structuredContent": {"diagnostics": found}}}
+    assert await diagnosis_of(answer, secrets={"s3cr3t"}) == Diagnosis(
+        ("The token *** is refused.",), ("TESTIO_X is not a setting.",), False
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"error": {"code": -32602}}, {"result": {}}, {"result": {"structuredContent": {"x": 1}}}],
+)
+async def test_a_server_that_does_not_know_the_question_has_no_diagnosis(answer):
+    assert await diagnosis_of(answer) is None
+
+
+async def test_a_server_that_cannot_say_how_it_is_says_why():
+    content = [{"type": "text", "text": "The disk is full."}]
+    found = await diagnosis_of({"result": {"isError": True, "content": content}})
+    assert found.problems == ("The disk is full.",)
+
+
+async def test_a_server_that_ends_or_waits_before_it_says_how_it_is_does_not_work():
+    said = f"{ANSWER} print(json.dumps({{'id': 1, 'result': {SERVER}}}), flush=True);"
+    ended = await refusal(python(f"{said} sys.exit('no disk')"), is_diagnosed=True)
+    assert ended == "It ended with code 1 before it answered. Its last words: no disk"
+    waiting = python(f"{said} sys.stdin.read()")
+    late = await refusal(waiting, is_diagnosed=True, within=1)
+    assert late == "It started, but did not answer within 1 s."

@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, create_engine
 from tests.caches import change, rows
 from tests.examining import Patient, judged
 from tests.factories import CustomerFactory, ProblemFactory, ProductFactory
-from tests.programs import finish, start
+from tests.programs import HOLD, finish, start
 
 from testio_mcp.database.migrations import SCRIPTS
 from testio_mcp.settings import Settings, load_settings
@@ -23,15 +23,6 @@ from testio_mcp.sync.lock import SyncLock
 
 # Nobody connected a client here, and nobody set a token.
 NOT_SET_UP = {"token": "problem", "clients": "warning"}
-HOLD = """
-import sys
-from pathlib import Path
-from testio_mcp.sync.lock import SyncLock
-
-with SyncLock(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -79,7 +70,7 @@ def test_versions_are_told_with_the_verdict_about_sqlite(patient, monkeypatch):
         monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
         sqlite = patient.findings()["SQLite"]
         assert (sqlite.state, said is None or said in sqlite.found) == ("ok", True)
-        assert (sqlite.to_do is None) == (said is None)
+        assert sqlite.to_do is None
 
 
 def test_settings_are_told_with_their_source_and_secrets_masked(home, monkeypatch):
@@ -171,6 +162,7 @@ def test_a_damaged_copy_is_found_and_moved_aside_on_request_only(patient, synced
     broken = synced_path.read_bytes()
     found = patient.findings()
     assert (found["integrity"].state, "--fix" in found["integrity"].to_do) == ("problem", True)
+    assert "cannot be read again" in found["integrity"].to_do
     assert synced_path.read_bytes() == broken
     found = patient.findings(mend=True)
     assert found["integrity"].state == "ok"
@@ -178,6 +170,7 @@ def test_a_damaged_copy_is_found_and_moved_aside_on_request_only(patient, synced
     [aside] = [file for file in synced_path.parent.glob("*.damaged-*") if file.name[-1].isdigit()]
     assert aside.read_bytes() == broken
     assert aside.name in patient.mended[0]
+    assert "What changed when" in patient.mended[0]
 
 
 def test_a_damaged_copy_that_another_process_syncs_is_left(patient, synced_path):

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import SecretStr
 from tests.examining import Patient
-from tests.integration.api.corporate import Authority, fronting, proxying
+from tests.integration.api.corporate import HOST, Authority, fronting, proxying
 
 from testio_mcp.settings import Settings
 
 ISSUER = "Nordwind Inspection CA"
+# Longer than a name may be, so that no name server is asked.
+NO_NAME = f"{'x' * 70}.invalid"
 NOWHERE = "http://127.0.0.1:9/customer/v2"
 
 
@@ -97,7 +99,8 @@ async def test_the_issuer_of_a_certificate_is_named(examined, api_url, tmp_path,
         trusted = await examined(url)
     assert untrusted["host"].state == "problem"
     assert f"issued by '{ISSUER}'" in untrusted["host"].found
-    assert trusted["certificate"].found == f"issued by '{ISSUER}'"
+    assert trusted["certificate"].found.startswith(f"issued by '{ISSUER}'; if that is your company")
+    assert trusted["certificate"].to_do is None
     assert trusted["token"].state == "ok"
 
 
@@ -106,14 +109,52 @@ async def test_the_proxy_is_named_without_its_password(examined, monkeypatch):
         address = f"127.0.0.1:{proxy.port}"
         monkeypatch.setenv("HTTPS_PROXY", f"http://kaethe:passw0rd@{address}")
         found = await examined("https://api.test.invalid/v2")
-    assert found["proxy"].found == f"http://***@{address}"
+    assert found["proxy"].found == f"{address}, from the environment"
     assert found["host"].state == "problem"
     assert "proxy" in found["host"].found
     assert "passw0rd" not in str(found)
 
 
-async def test_no_proxy_is_told_for_an_exception(examined, api_url, monkeypatch):
+@pytest.mark.parametrize("excepted", [NO_NAME, "*", "example.com, .invalid"])
+async def test_no_proxy_is_told_where_none_is_used(examined, monkeypatch, excepted):
+    async with proxying(refusal="403 Forbidden") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", excepted)
+        found = await examined(f"https://{NO_NAME}/v2")
+    assert proxy.asked == []
+    assert found["proxy"].found.startswith(f"none is used for {NO_NAME}")
+
+
+async def test_a_program_on_this_computer_is_reached_without_the_proxy(
+    examined, api_url, monkeypatch
+):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:8080")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     found = await examined(api_url)
-    assert found["proxy"].found == "none for 127.0.0.1, which NO_PROXY excepts"
+    assert found["proxy"].found.startswith("none is used for 127.0.0.1")
+    assert found["host"].state == "ok"
+
+
+async def test_an_issuer_that_cannot_be_seen_is_said(examined, api_url, tmp_path, monkeypatch):
+    authority = Authority(tmp_path, ISSUER)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    async with (
+        fronting(api_url, authority.issue()) as front,
+        proxying(front.port, grants=1) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        found = await examined(f"https://{HOST}{front.path}")
+    assert found["certificate"].found == "trusted; who issued it could not be seen"
+
+
+async def test_a_block_page_is_a_problem_of_the_host_and_not_of_the_token(examined):
+    async with answering("Content-Type: text/html") as url:
+        found = await examined(url)
+    assert (found["host"].state, "token" in found) == ("problem", False)
+    assert "block page" in found["host"].found
+    assert "in a browser" in found["host"].to_do
+
+
+async def test_certificates_that_cannot_be_read_are_a_problem_of_the_host(examined, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/missing.pem")
+    found = await examined("https://127.0.0.1:9/v2")
+    assert (found["host"].state, "SSL_CERT_FILE" in found["host"].found) == ("problem", True)

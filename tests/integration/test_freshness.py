@@ -16,7 +16,9 @@ from testio_mcp.domain.freshness import Basis, State, Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import RunStatus
 from testio_mcp.errors import ApiUnavailable, ConfigurationError
-from testio_mcp.sync.freshness import REVIEW_TTL, Condition, FreshnessReader, Rules
+from testio_mcp.sync.condition import Condition
+from testio_mcp.sync.freshness import FreshnessReader
+from testio_mcp.sync.rules import REVIEW_TTL, Rules
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TTL, REVIEW = timedelta(minutes=90), timedelta(days=60)

@@ -5,8 +5,9 @@ from threading import Event
 import pytest
 from tests.keyrings import Memory, in_use
 
-from testio_mcp import app
+from testio_mcp import credentials
 from testio_mcp.app import open_app
+from testio_mcp.credentials import with_stored_token
 from testio_mcp.services.diagnostics import DiagnosticsService
 from testio_mcp.settings import Loaded, Settings
 
@@ -24,10 +25,17 @@ class Waiting(Memory):
 
 @pytest.fixture
 def waiting(monkeypatch):
-    monkeypatch.setattr(app, "KEYRING_SECONDS", 0.1)
+    monkeypatch.setattr(credentials, "KEYRING_SECONDS", 0.1)
     with in_use(Waiting()) as waiting:
         yield waiting
         waiting.is_unlocked.set()
+
+
+def test_the_doctor_does_not_wait_longer(waiting, home):
+    loaded = with_stored_token(Loaded(Settings(_env_file=None), [], []))
+    assert loaded.settings.customer_api_token is None
+    [warning] = loaded.warnings
+    assert "did not answer within 0.1 s. Unlock it" in warning
 
 
 async def test_what_is_cached_is_served_and_the_keyring_named(waiting, path):

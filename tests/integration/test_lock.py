@@ -7,20 +7,10 @@ import signal
 from contextlib import suppress
 
 import pytest
-from tests.programs import finish, start
+from tests.programs import HOLD, finish, start
 
 from testio_mcp.errors import SyncInProgress
 from testio_mcp.sync.lock import SyncLock
-
-# Holds the lock until its stdin ends, or until it is killed.
-HOLD = """
-import sys
-from pathlib import Path
-from testio_mcp.sync.lock import SyncLock
-with SyncLock(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from tests.e2e import measuring
 from testio_mcp.analytics.buckets import FIRST, LAST, bucket, offsets
 from testio_mcp.analytics.dimensions import DIMENSIONS
 from testio_mcp.analytics.metrics import METRICS
-from testio_mcp.domain.figures import TimeUnit
-from testio_mcp.domain.metrics_calendar import bucket_named, bucket_of, buckets_between
+from testio_mcp.domain.calendar import TimeUnit, bucket_named, bucket_of, buckets_between
 
 ZONES = [
     *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"),

@@ -25,11 +25,6 @@ PLACE = 4
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 def lost(world):
     """A test that breaks its page, but can be asked for alone."""
     id = world.test_ids(GAME)[PLACE]

@@ -48,11 +48,6 @@ OPEN = "SELECT positions FROM problems ORDER BY positions"
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 def lose(app, world, path):
     """Make tests of a product unreadable in its list, sync, and give the problems' ids."""
 

@@ -26,11 +26,6 @@ def sandbox():
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 async def client(sandbox):
     headers = {"Authorization": "Token sandbox"}
     # Certificates are of no use on the loopback interface, and slow to load.

@@ -20,11 +20,6 @@ def sandbox():
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 async def client(sandbox):
     async with (
         serving(sandbox) as url,

@@ -21,11 +21,6 @@ def sandbox():
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 async def client(sandbox):
     headers = {"Authorization": "Token sandbox"}
     async with (

@@ -15,7 +15,7 @@ from tests.factories import (
 )
 
 from testio_mcp.domain.periods import parse_period
-from testio_mcp.domain.search import END, FOUND, SearchFilter, SearchKind
+from testio_mcp.domain.search import FOUND, FOUND_END, SearchFilter, SearchKind
 from testio_mcp.errors import InvalidRequest, NotFound
 from testio_mcp.services.search import ANY_WORD, CUT, NOTHING, UNDATED, SearchService
 
@@ -128,17 +128,18 @@ async def test_a_hyphenated_word_is_its_parts_in_their_order(search, bugs, text)
 async def test_the_text_around_the_words_is_shown(search, bugs):
     await bugs({"A": f"{'far ' * 40}the quokka \nsleeps{' away' * 40}", "A quokka": "x"})
     title, text = (await search("quokka")).items
-    assert title.snippet == f"A {FOUND}quokka{END}"
-    assert f"the {FOUND}quokka{END} \nsleeps" in text.snippet
+    assert title.snippet == f"A {FOUND}quokka{FOUND_END}"
+    assert f"the {FOUND}quokka{FOUND_END} \nsleeps" in text.snippet
     assert len(text.snippet) < 200
-    assert text.model_dump()["snippet"] == text.snippet.replace(FOUND, "**").replace(END, "**")
+    bold = text.snippet.replace(FOUND, "**").replace(FOUND_END, "**")
+    assert text.model_dump()["snippet"] == bold
 
 
 async def test_a_snippet_is_short_however_long_its_words_are(search, bugs):
     await bugs({"A": f"quokka {'x' * 5000}"})
     [hit] = (await search("quokka")).items
     assert len(hit.snippet) < 400
-    assert hit.snippet.count(FOUND) == hit.snippet.count(END) == 1
+    assert hit.snippet.count(FOUND) == hit.snippet.count(FOUND_END) == 1
 
 
 async def test_a_hit_says_where_it_belongs(search, bugs, save):

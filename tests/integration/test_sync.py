@@ -27,11 +27,6 @@ from testio_mcp.tables import metadata
 PRESENT = "deleted_at IS NULL"
 
 
-@pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
 def every_test(world):
     return [id for product in world.product_ids() for id in world.test_ids(product)]
 

@@ -26,11 +26,6 @@ def watched(sandbox):
     return sandbox.watched
 
 
-@pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
 def with_bugs(world, product=GAME, *statuses):
     return next(
         id

@@ -26,11 +26,6 @@ TESTS, BUGS = "products/*/exploratory_tests", "bugs"
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 def fault(sandbox):
     def add(path, kind=FaultKind.STATUS, **options):
         sandbox.faults.add(Fault(path, kind, **options))
@@ -118,7 +113,7 @@ async def test_without_the_reject_reasons_the_cached_ones_serve(synced, fault, w
     fault("bugs/reject_reasons")
     report = await sync(synced, product_ids=(GAME,), force=True)
     assert report.incomplete == [
-        "The list of reject reasons could not be read: TestIO answered 500."
+        "The list of rejection reasons could not be read: TestIO answered 500."
     ]
     assert contents(path) == before
 

@@ -42,11 +42,6 @@ BUGS = "bugs"
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 def fault(sandbox):
     def add(path, kind=FaultKind.STATUS, **options):
         sandbox.faults.add(Fault(path, kind, **options))

@@ -22,11 +22,6 @@ def sandbox(sandbox):
     return sandbox
 
 
-@pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
 async def overtaken(app, sandbox, world, path, where, unit, id, **options):
     """Sync, and while an answer is under way let a later one be stored."""
 

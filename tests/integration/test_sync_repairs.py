@@ -54,11 +54,6 @@ def sandbox(sandbox):
 
 
 @pytest.fixture
-def world(sandbox):
-    return sandbox.world
-
-
-@pytest.fixture
 def assert_equals_source(path, sandbox, api_url):
     async def assert_equals_source():
         world = await read_world(api_url, sandbox.token)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testio_mcp.clients import files
-from testio_mcp.clients.entries import Entry, is_ours, own_entry
+from testio_mcp.clients.entries import Entry, is_ours, own_entry, withheld_from
 from testio_mcp.clients.files import Change, put, remove, servers
 from testio_mcp.clients.locations import ClientName, Computer, chosen, locations
 from testio_mcp.errors import ConfigurationError
@@ -40,8 +40,8 @@ def write(file):
     return write
 
 
-def add(file, entry=ENTRY):
-    return put(file, entry, secret=TOKEN, now=NOW)
+def add(file, entry=ENTRY, **options):
+    return put(file, entry, secret=TOKEN, customer_id=1, now=NOW, **options)
 
 
 def computer(platform, home, **environment):
@@ -147,6 +147,7 @@ def test_clients_are_told_the_way_through_the_network_but_no_password():
         "SSL_CERT_FILE": "/etc/company.pem",
         "TESTIO_HOME": "/data",
     }
+    assert withheld_from(environment) == ["all_proxy"]
 
 
 def test_an_entry_is_added_and_everything_else_stays_in_its_order(write):
@@ -214,11 +215,12 @@ def test_what_cannot_be_understood_is_refused_and_never_overwritten(write, conte
 
 
 def test_settings_of_an_entry_stay_but_a_token_goes(write):
-    env = {"TESTIO_PRODUCT_IDS": "1,2", TOKEN: "s3cr3t", "TESTIO_CUSTOMER_ID": "7"}
+    env = {"TESTIO_PRODUCT_IDS": "1,2", TOKEN: "s3cr3t", "TESTIO_CUSTOMER_ID": "1"}
     old = {"type": "stdio", "command": "testio-mcp", "args": ["serve"], "env": env}
     file = write({"mcpServers": {"testio": old}})
     done = add(file)
     assert (done.change, done.had_secret) == (Change.UPDATED, True)
+    assert done.kept == ("TESTIO_PRODUCT_IDS",)
     assert add(file).had_secret is False
     assert servers(file)["testio"] == {
         **ENTRY.form(),
@@ -227,10 +229,43 @@ def test_settings_of_an_entry_stay_but_a_token_goes(write):
     }
 
 
-def test_an_address_under_our_name_is_replaced(write):
-    file = write({"mcpServers": {"testio": {"url": "http://127.0.0.1:9/mcp"}}})
-    assert add(file).change is Change.UPDATED
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (
+            {"url": "http://u:s3cr3t@127.0.0.1:9/mcp?k=s3cr3t"},
+            "server at http://***@127.0.0.1:9/mcp.",
+        ),
+        ({"args": []}, "starts no program"),
+        ({"command": "x", "env": {"TESTIO_CUSTOMER_ID": "7"}}, "is of customer 7"),
+        ({"command": "x", "env": {"TESTIO_HOME": "/other"}}, "keeps its files in /other"),
+        ({"command": "x", "args": ["serve", "--env-file", "/b.env"]}, "its settings from /b.env"),
+        ({"command": "x", "args": ["serve", "--env-file=/b.env"]}, "its settings from /b.env"),
+    ],
+)
+def test_another_entry_of_our_name_is_replaced_on_request_only(write, form, said):
+    file = write({"mcpServers": {"testio": {**form, "timeout": 60}}})
+    before = file.read_bytes()
+    with pytest.raises(ConfigurationError, match="--replace") as caught:
+        add(file)
+    assert said in caught.value.message
+    assert "s3cr3t" not in str(caught.value)
+    assert file.read_bytes() == before
+    done = add(file, replaces=True)
+    assert (done.change, done.backup.read_bytes()) == (Change.UPDATED, before)
     assert servers(file)["testio"] == ENTRY.form()
+
+
+def test_an_entry_without_a_file_of_settings_is_another_than_one_with_it(write):
+    file = write({"mcpServers": {"testio": {"command": "x", "args": ["serve"]}}})
+    with pytest.raises(ConfigurationError, match="reads no settings from a file"):
+        add(file, Entry("/x", ("serve", "--env-file", "/b.env")))
+
+
+def test_an_entry_of_the_same_home_and_customer_is_continued(write):
+    env = {"TESTIO_HOME": "~/.testio-mcp", "TESTIO_CUSTOMER_ID": "1"}
+    file = write({"mcpServers": {"testio": {"command": "x", "env": env}}})
+    assert add(file).change is Change.UPDATED
 
 
 def test_half_an_emoji_survives(write):

@@ -7,9 +7,11 @@ from tests.keyrings import Forgetful, Locked, Memory, Missing, in_use
 
 from testio_mcp.credentials import (
     VARIABLE,
+    Forgotten,
     KeyringUnusable,
     Store,
     forget_token,
+    is_private,
     keyring_token,
     store_token,
     with_stored_token,
@@ -138,11 +140,39 @@ def test_kept_in_the_keyring_it_leaves_the_file(memory, settings, file):
 
 
 def test_forgetting_says_where_it_was(memory, settings, file):
-    assert forget_token(settings) == []
+    assert forget_token(settings) == Forgotten()
     store_token(settings, TOKEN)
-    assert forget_token(settings) == [Store.KEYRING]
+    assert forget_token(settings) == Forgotten([Store.KEYRING])
     assert memory.kept == {}
     store_token(settings, TOKEN, Store.FILE)
-    assert forget_token(settings) == [Store.FILE]
+    assert forget_token(settings) == Forgotten([Store.FILE])
     assert keyring_token(settings) is None
     assert VARIABLE not in file.read_text()
+
+
+def test_a_locked_keyring_spares_no_token_in_a_file(settings, file):
+    with in_use(Locked()):
+        store_token(settings, TOKEN, Store.FILE)
+        forgotten = forget_token(settings)
+    assert (forgotten.was, VARIABLE in file.read_text()) == ([Store.FILE], False)
+    [failure] = forgotten.failures
+    assert "KeyringLocked" in failure.message
+    assert "--remove --forget-token again" in failure.hint
+    assert "--store" not in failure.hint
+
+
+def test_a_file_that_cannot_be_read_spares_no_token_in_a_keyring(memory, settings, file):
+    store_token(settings, TOKEN)
+    file.parent.mkdir()
+    file.write_bytes(b"\xff\xfe")
+    forgotten = forget_token(settings)
+    assert (forgotten.was, memory.kept) == ([Store.KEYRING], {})
+    assert "UTF-8" in str(forgotten.failures)
+
+
+def test_a_file_is_private_where_its_permissions_say_so(settings, file):
+    store_token(settings, TOKEN, Store.FILE)
+    assert is_private(file)
+    # As Python sees files on Windows.
+    file.chmod(0o666)
+    assert not is_private(file)

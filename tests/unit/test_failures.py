@@ -7,16 +7,17 @@ import httpx
 import pytest
 import time_machine
 
-from testio_mcp.api.failures import refusal, retry_after, unreachable
+from testio_mcp.api.failures import ApiUnreachable, refusal, retry_after, unreachable
 from testio_mcp.api.trail import Trail
-from testio_mcp.errors import ApiError, ApiUnavailable
+from testio_mcp.errors import ApiError, ApiTimeout, ApiUnauthorized, ApiUnavailable
 
 TRAIL = Trail(httpx.URL("https://api.test.io/customer/v2"))
 
 
 def answer(status=429, **headers):
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status, headers=names)
+    request = httpx.Request("GET", "https://api.test.io/customer/v2/products")
+    return httpx.Response(status, headers=names, request=request)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,39 @@ def test_a_question_that_testio_refuses_is_named(status, text):
     error = refusal(answer(status), "bugs/5", "bug 5")
     assert type(error) is ApiError
     assert (text in str(error), error.status) == (True, status)
+
+
+@pytest.mark.parametrize("status", [302, 307, 401, 403, 511])
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "text/plain"])
+def test_a_page_that_came_instead_of_testios_answer_is_said_to_be_one(status, kind):
+    headers = {"Content_Type": kind, "Location": "https://login.hotel.example"}
+    error = refusal(answer(status, **headers), "products", "the products")
+    assert type(error) is ApiUnreachable
+    assert f"no JSON came instead of its own ({status})" in error.message
+    assert "Open https://api.test.io in a browser" in error.hint
+    assert "token" not in error.message
+    last = "BASE_URL." if status < 400 else "TOKEN."
+    assert error.hint.endswith(last)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content_Type": "application/json; charset=utf-8"},
+        {"Content_Type": "application/problem+json"},
+        {"Content_Type": "text/html", "WWW_Authenticate": 'Token realm="Application"'},
+        {},
+    ],
+)
+def test_a_refusal_in_json_or_by_who_knows_tokens_is_of_the_token(headers):
+    error = refusal(answer(401, **headers), "products", "the products")
+    assert type(error) is ApiUnauthorized
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, ApiUnavailable), (504, ApiTimeout)])
+def test_a_page_of_a_server_that_fails_is_testios_own(status, kind):
+    error = refusal(answer(status, Content_Type="text/html"), "products", "the products")
+    assert (type(error), error.message) == (kind, f"TestIO answered {status}.")
 
 
 @pytest.mark.parametrize(

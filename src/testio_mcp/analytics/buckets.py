@@ -19,8 +19,7 @@ from sqlalchemy import (
     literal,
 )
 
-from testio_mcp.domain.figures import TimeUnit
-from testio_mcp.domain.metrics_calendar import week_label
+from testio_mcp.domain.calendar import TimeUnit, week_label
 
 type Offsets = list[tuple[datetime, timedelta]]
 

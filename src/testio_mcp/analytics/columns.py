@@ -11,7 +11,7 @@ from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.metrics import UNKNOWN
 from testio_mcp.tables import Bug, BugDevice, Stamp, Test, TestFeature
 
-GRAVITY = {Severity.CRITICAL.value: 5, Severity.HIGH.value: 3}
+WEIGHTS = {Severity.CRITICAL.value: 5, Severity.HIGH.value: 3}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Columns:
 
     @property
     def gravity(self) -> ColumnElement[Any]:
-        weight = case(GRAVITY, value=col(Bug.severity), else_=1)
+        weight = case(WEIGHTS, value=col(Bug.severity), else_=1)
         return func.coalesce(func.sum(weight), 0)
 
     @property

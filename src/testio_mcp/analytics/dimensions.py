@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from testio_mcp.domain.figures import TimeUnit
+from testio_mcp.domain.calendar import TimeUnit
 
 if TYPE_CHECKING:
     from sqlalchemy import SQLColumnExpression

@@ -15,11 +15,9 @@ from testio_mcp.analytics.columns import Columns
 from testio_mcp.analytics.dimensions import DIMENSIONS
 from testio_mcp.analytics.metrics import Kind, metric
 from testio_mcp.analytics.parts import Grouping, Part, Source, positions
-from testio_mcp.analytics.scope import conditions, filters_of, values_of
+from testio_mcp.analytics.scope import filters_of, values_of
 from testio_mcp.database.engine import Query
 from testio_mcp.domain.figures import UTC_ZONE, Scope
-
-__all__ = ["conditions", "measure"]
 
 # Statements of so many shapes are kept: to write one anew takes longer than SQLite answers it.
 SHAPES = 128

@@ -40,9 +40,7 @@ class Listing[P]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched[P]:
-    """A single item; `raw` and `began` as in a listing."""
+class Fetched[P](Item[P]):
+    """A single item; `began` as in a listing."""
 
-    payload: P
-    raw: dict[str, Any]
     began: datetime

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 from testio_mcp.api.answers import Fetched, Item, Listing, Unreadable
 from testio_mcp.api.connection import Connection, Params, Question
-from testio_mcp.api.forms import MAX_ID, Payload, problem_of
+from testio_mcp.api.forms import Payload, problem_of
 from testio_mcp.api.payloads import (
     BugPayload,
     FeaturePayload,
@@ -25,6 +25,7 @@ from testio_mcp.api.payloads import (
     UserStoryExecutionPayload,
     UserStoryPayload,
 )
+from testio_mcp.domain.ids import MAX_ID
 from testio_mcp.errors import ApiProtocolError
 
 WITH_STORIES: Params = {"includes[]": "user_stories"}
@@ -161,7 +162,7 @@ class TestIOClient:
         return await self._fetch(BugPayload, _one(f"bugs/{bug_id}", "bug", f"bug {bug_id}"))
 
     async def reject_reasons(self) -> Listing[RejectReasonPayload]:
-        question = Question("bugs/reject_reasons", "reject_reasons", "the reject reasons")
+        question = Question("bugs/reject_reasons", "reject_reasons", "the rejection reasons")
         return await self._list(RejectReasonPayload, question)
 
     async def features(

@@ -24,6 +24,7 @@ from testio_mcp.api.failures import (
     ApiUnreachable,
     broken,
     distrusted,
+    no_json,
     refusal,
     retry_after,
     too_many_requests,
@@ -243,7 +244,7 @@ def _value(response: httpx.Response, question: Question) -> Any:
     try:
         body = _decoded(response.content)
     except (ValueError, RecursionError) as error:
-        raise broken(question.what, "is not JSON", response.status_code) from error
+        raise no_json(response, question.what) from error
     value = body.get(question.root) if isinstance(body, dict) else None
     if not isinstance(value, list if question.is_list else dict):
         problem = f"has no {question.root!r}"

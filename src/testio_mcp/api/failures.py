@@ -41,6 +41,10 @@ CHECK_CERTIFICATE = (
 CHECK_IMPOSTOR = (
     f"{CHECK_BASE_URL} A log-in page of the network or a proxy may have answered in its place."
 )
+LOOK_IN_BROWSER = (
+    "Open {origin} in a browser: if a page to log in or a notice of your company appears, "
+    "log in there, or ask those who run the network to allow this address."
+)
 TRY_LATER = "Try again in a few minutes."
 # Statuses with which a proxy or an edge says that TestIO took too long.
 TIME_OUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT, 524})
@@ -55,8 +59,56 @@ _CERTIFICATES: tuple[tuple[frozenset[int], str, str], ...] = (
 _UNKNOWN_CERTIFICATE = ("is not trusted", CHECK_CERTIFICATE)
 
 
+# Of refusals: what a log-in page or a block page answers with, as TestIO itself may.
+_AS_PAGES_SAY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
 class ApiUnreachable(ApiUnavailable):
     """A certificate or a proxy stands in the way; asking again changes nothing."""
+
+
+def is_foreign(response: httpx.Response) -> bool:
+    """Whether somebody else has answered: a proxy, a log-in page, a notice of a company.
+
+    TestIO speaks JSON but for errors of its servers (testio-api: Error bodies).
+    """
+    kind = response.headers.get("Content-Type", "").lower()
+    # Only TestIO knows that tokens are what it wants.
+    wants_token = response.headers.get("WWW-Authenticate", "").lower().startswith("token")
+    return kind != "" and "json" not in kind and not wants_token
+
+
+def no_json(response: httpx.Response, what: str) -> ApiProtocolError:
+    """The error of a success without JSON, which may be a page of TestIO's about its upkeep."""
+    problem, status = "is not JSON", response.status_code
+    if not is_foreign(response):
+        return broken(what, problem, status)
+    hint = f"{TRY_LATER} {_look(response)}"
+    problem = f"{problem}: something between this computer and TestIO may have answered instead"
+    return ApiProtocolError(f"TestIO's answer about {what} {problem}.", hint=hint, status=status)
+
+
+def _look(response: httpx.Response) -> str:
+    return LOOK_IN_BROWSER.format(origin=f"{response.url.scheme}://{response.url.netloc.decode()}")
+
+
+def _is_intercepted(response: httpx.Response) -> bool:
+    status = response.status_code
+    may_be = status in _AS_PAGES_SAY or response.is_redirect
+    is_told = status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED
+    return is_told or (may_be and is_foreign(response))
+
+
+def _intercepted(response: httpx.Response) -> ApiUnreachable:
+    check = CHECK_BASE_URL if response.is_redirect else CHECK_TOKEN
+    return ApiUnreachable(
+        f"TestIO could not be reached: an answer that is no JSON came instead of its own "
+        f"({response.status_code}). A proxy, a guest network's log-in page or a block page stands "
+        f"between this computer and TestIO.",
+        # Nobody knows for sure that TestIO's own refusals are never pages.
+        hint=f"{_look(response)} If it is TestIO's page: {check}",
+        status=response.status_code,
+    )
 
 
 def broken(what: str, problem: str, status: int = HTTPStatus.OK) -> ApiProtocolError:
@@ -80,10 +132,11 @@ def refusal(response: httpx.Response, path: str, what: str) -> ApiError | None:
         return None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return too_many_requests(retry_after(response))
-    if status in TIME_OUTS:
-        return ApiTimeout(f"TestIO answered {status}.", hint=TRY_LATER, status=status)
+    if _is_intercepted(response):
+        return _intercepted(response)
     if response.is_server_error:
-        return ApiUnavailable(f"TestIO answered {status}.", hint=TRY_LATER, status=status)
+        kind = ApiTimeout if status in TIME_OUTS else ApiUnavailable
+        return kind(f"TestIO answered {status}.", hint=TRY_LATER, status=status)
     if not response.is_client_error:
         message = f"TestIO answered {status}: it has moved, and redirects are not followed."
         return ApiProtocolError(message, hint=CHECK_BASE_URL, status=status)

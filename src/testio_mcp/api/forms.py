@@ -12,8 +12,8 @@ from pydantic import (
     ValidationError,
 )
 
-# What SQLite can hold.
-MAX_ID = 2**63 - 1
+from testio_mcp.domain.ids import MAX_ID
+
 _REPORTED_FIELDS = 5
 
 

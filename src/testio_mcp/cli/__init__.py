@@ -15,7 +15,7 @@ from testio_mcp.errors import TestIOMcpError
 
 # Each is a module here, imported only when asked for: a client waits for `serve` to start.
 COMMANDS = {
-    "serve": "serve MCP tools to clients, over stdio or HTTP (the default)",
+    "serve": "answer MCP clients, started by one or over HTTP (the default)",
     "sync": "bring the local copy up to date with TestIO",
     "problematic": "show what could not be read, and help to find it",
     "setup": "keep your token, connect your MCP clients, read your data once",

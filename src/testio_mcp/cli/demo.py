@@ -116,20 +116,14 @@ async def _ask(options: argparse.Namespace) -> None:
 
 
 def _show_configuration() -> None:
-    """What to paste into Claude Desktop's configuration, for the demo and for real data."""
-    RESULTS.print("\n[bold]To ask this in Claude Desktop[/bold]")
-    RESULTS.print("Settings > Developer > Edit Config, then restart it. With this demo:\n")
-    RESULTS.print(Syntax(_configuration(["serve", "--demo"], {}), "json", word_wrap=True))
-    RESULTS.print("\nWith your own data (the token is in TestIO under Integrations > API):\n")
-    token = {"TESTIO_CUSTOMER_API_TOKEN": "your token"}
-    RESULTS.print(Syntax(_configuration(["serve"], token), "json", word_wrap=True))
+    """How to go on: with real data, or with this demo in Claude Desktop."""
+    RESULTS.print("\n[bold]To ask this about your own data[/bold]")
+    RESULTS.print("testio-mcp setup asks for your token, keeps it, and connects your clients.")
+    RESULTS.print("\n[bold]To ask this about the demo in Claude Desktop[/bold]")
+    RESULTS.print("Settings > Developer > Edit Config, then restart it:\n")
+    RESULTS.print(Syntax(_configuration(), "json", word_wrap=True))
 
 
-def _configuration(arguments: list[str], environment: dict[str, str]) -> str:
-    server: dict[str, Any] = {
-        "command": sys.executable,
-        "args": ["-m", "testio_mcp", *arguments],
-    }
-    if environment:
-        server["env"] = environment
+def _configuration() -> str:
+    server = {"command": sys.executable, "args": ["-m", "testio_mcp", "serve", "--demo"]}
     return json.dumps({"mcpServers": {"testio": server}}, indent=2, ensure_ascii=False)

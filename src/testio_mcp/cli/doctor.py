@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="mend what can be mended without a loss: who may read the files, an old or damaged "
-        "cache, the index of words",
+        help="mend who may read the files, an old cache and the index of words; move a damaged "
+        "cache aside, which loses what earlier syncs had written down of changes",
     )
     add_json(parser)
 

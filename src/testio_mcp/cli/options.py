@@ -4,11 +4,9 @@ import argparse
 from pathlib import Path
 
 from testio_mcp.cli.logs import log_to
+from testio_mcp.domain.ids import MAX_ID
 from testio_mcp.errors import ConfigurationError
 from testio_mcp.settings import Loaded, load_settings
-
-# The largest that SQLite stores.
-MAX_ID = 2**63 - 1
 
 
 def add_global_options(parser: argparse.ArgumentParser, **defaults: object) -> None:

@@ -66,7 +66,7 @@ def _drawn(tally: Tally, seconds: float) -> RenderableType:
         read = tally.read(kind)
         rate = f"{read / max(seconds, 0.1):,.0f}/s" if read else ""
         grid.add_row(kind.replace("_", " "), f"{read:,}", rate)
-    total = max(tally.products, 1)
-    bar = ProgressBar(total=total, completed=tally.products_done, width=30)
+    done, total, _ = tally.progress
+    bar = ProgressBar(total=total, completed=done, width=30)
     grid.add_row(bar, f"{tally.products_done} of {tally.products} products", f"{seconds:.0f} s")
     return grid

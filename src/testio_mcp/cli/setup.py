@@ -7,25 +7,29 @@ import argparse
 import asyncio
 import os
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from testio_mcp.app import open_app
+from testio_mcp.cli.advice import left_to_do
 from testio_mcp.cli.dialogue import Dialogue
 from testio_mcp.cli.exit_codes import ExitCode, exit_code
 from testio_mcp.cli.options import add_json, usable_settings
 from testio_mcp.cli.output import NOTES, show
 from testio_mcp.cli.progress import sync_with_progress
 from testio_mcp.clients.entries import Entry, document, own_entry, snippet
-from testio_mcp.clients.files import Change, Changed, put, remove
+from testio_mcp.clients.files import Changed, put, remove
 from testio_mcp.clients.locations import ClientName, Computer, Location, chosen
 from testio_mcp.credentials import (
     VARIABLE,
     KeyringUnusable,
     Store,
     forget_token,
+    is_private,
     keyring_token,
     store_token,
     token_file,
@@ -38,7 +42,7 @@ from testio_mcp.errors import (
     SyncInProgress,
     TestIOMcpError,
 )
-from testio_mcp.origins import ENVIRONMENT, handed_on, sources
+from testio_mcp.origins import handed_on, sources
 from testio_mcp.rendering.setup import questions_to_try, setup_report, to_paste
 from testio_mcp.services.access import visible_products
 from testio_mcp.settings import Loaded, shown
@@ -47,6 +51,19 @@ from testio_mcp.views.syncs import SyncReport
 
 NONE = "none"
 COPY_TOKEN = "Copy the token from TestIO, under Integrations, API."
+INTERRUPTED = (
+    "Reading your data was interrupted. What was read is kept; testio-mcp sync reads the rest, as "
+    "does a client that is connected."
+)
+
+
+@dataclass(frozen=True)
+class Synced:
+    """How reading the data ended, if it was begun at all."""
+
+    report: SyncReport | None = None
+    notes: tuple[str, ...] = ()
+    code: ExitCode = ExitCode.OK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store",
         choices=[store.value for store in Store],
         help="where to keep the token; by default in the keyring of this computer, or where it "
-        "has none in a file that only you may read",
+        "has none in a file in your home folder",
     )
     parser.add_argument(
         "--client",
@@ -69,6 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="connect this client, and no other; may be repeated; by default all that are found",
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="also replace an entry for another customer or folder, or that leads to a server",
     )
     parser.add_argument("--no-sync", action="store_true", help="do not read the data now")
     parser.add_argument(
@@ -106,22 +128,22 @@ def _set_up(loaded: Loaded, options: argparse.Namespace, dialogue: Dialogue) -> 
     products = _checked(loaded, options)
     kept = store_token(loaded.settings, _secret(loaded), store)
     entry = _entry(loaded, options)
-    clients = list(_connected(_places(options, dialogue, "Connect"), entry))
-    notes = list(_to_do(loaded, clients, entry, options))
-    sync = failure = None
+    clients = list(_connected(_places(options, dialogue, "Connect"), entry, loaded, options))
+    notes = list(left_to_do(loaded, clients, entry, wants_none=NONE in options.client))
+    synced = Synced()
     if not options.no_sync and dialogue.agrees("Read your data now? It may take some minutes."):
-        sync, failure = _synced(loaded, options)
-    notes += [str(failure)] if failure else []
+        synced = _synced(loaded, options)
     report = SetupReport(
         products=products,
-        token=f"kept in {_named(kept, loaded)}",
+        token=_kept(kept, loaded),
         clients=clients,
-        sync=sync,
-        notes=notes,
+        sync=synced.report,
+        notes=[*notes, *synced.notes],
     )
     text = f"{setup_report(report, loaded.settings.zone)}\n\n{questions_to_try(products or [])}"
     show(text, {"setup": report.model_dump(mode="json")}, as_json=options.json)
-    return _code(clients, sync, failure)
+    has_read = synced.code in (ExitCode.OK, ExitCode.INCOMPLETE)
+    return _code(clients, synced.code) if has_read else synced.code
 
 
 def _remove(loaded: Loaded, options: argparse.Namespace, dialogue: Dialogue) -> int:
@@ -131,15 +153,21 @@ def _remove(loaded: Loaded, options: argparse.Namespace, dialogue: Dialogue) -> 
         for place in _places(options, dialogue, "Take testio out of")
     ]
     question = "Forget the stored token too?"
-    was = None
+    was, failures = None, []
     if options.forget_token or dialogue.agrees(question, usually=False):
-        forgotten = [_named(store, loaded) for store in forget_token(loaded.settings)]
-        was = f"forgotten, was in {' and '.join(forgotten)}" if forgotten else "none was stored"
-    notes = [f"Your data stays in {shown(loaded.settings.home)}, which you may delete."]
+        forgotten = forget_token(loaded.settings)
+        failures = forgotten.failures
+        places = " and ".join(_named(store, loaded) for store in forgotten.was)
+        nowhere = "not forgotten" if failures else "none was stored"
+        was = f"forgotten, was in {places}" if places else nowhere
+    notes = [
+        *map(str, failures),
+        f"Your data stays in {shown(loaded.settings.home)}, which you may delete.",
+    ]
     report = SetupReport(token=was, clients=clients, notes=notes)
     text = setup_report(report, loaded.settings.zone)
     show(text, {"setup": report.model_dump(mode="json")}, as_json=options.json)
-    return _code(clients)
+    return ExitCode.FAILED if failures else _code(clients)
 
 
 def _print(loaded: Loaded, options: argparse.Namespace) -> int:
@@ -177,11 +205,14 @@ def _given(options: argparse.Namespace) -> str | None:
     if options.token_file is None:
         return None
     try:
-        return str(options.token_file.expanduser().read_text(encoding="utf-8-sig"))
+        content = options.token_file.expanduser().read_bytes()
+        # PowerShell writes UTF-16 unless it is told otherwise.
+        encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+        return str(content.decode(encoding))
     except (OSError, UnicodeDecodeError, RuntimeError) as error:
         raise InvalidRequest(
             f"The file {options.token_file} cannot be read.",
-            hint="It must hold the token and nothing else.",
+            hint="It must be plain text that holds the token and nothing else.",
         ) from error
 
 
@@ -237,10 +268,23 @@ def _places(options: argparse.Namespace, dialogue: Dialogue, deed: str) -> Itera
             yield place
 
 
-def _connected(places: Iterable[Location], entry: Entry) -> Iterator[ClientChange]:
-    now = datetime.now().astimezone()
+def _connected(
+    places: Iterable[Location], entry: Entry, loaded: Loaded, options: argparse.Namespace
+) -> Iterator[ClientChange]:
+    now, customer_id = datetime.now().astimezone(), loaded.settings.customer_id
+
+    def connect(file: Path) -> Changed:
+        return put(
+            file,
+            entry,
+            secret=VARIABLE,
+            customer_id=customer_id,
+            now=now,
+            replaces=options.replace,
+        )
+
     for place in places:
-        yield _change(place, lambda file: put(file, entry, secret=VARIABLE, now=now))
+        yield _change(place, connect)
 
 
 def _change(place: Location, change: Callable[[Path], Changed]) -> ClientChange:
@@ -251,40 +295,18 @@ def _change(place: Location, change: Callable[[Path], Changed]) -> ClientChange:
     except ConfigurationError as error:
         return ClientChange(**known, change="refused", reason=str(error))
     backup = shown(done.backup) if done.backup else None
-    return ClientChange(**known, change=done.change, backup=backup, token_in_backup=done.had_secret)
+    return ClientChange(
+        **known,
+        change=done.change,
+        backup=backup,
+        token_in_backup=done.had_secret,
+        kept=done.kept,
+    )
 
 
-def _to_do(
-    loaded: Loaded, clients: list[ClientChange], entry: Entry, options: argparse.Namespace
-) -> Iterator[str]:
-    if not clients and NONE not in options.client:
-        yield (
-            "No client was connected. testio-mcp setup --print shows what belongs into the "
-            "configuration of one."
-        )
-    if any(client.change in (Change.ADDED, Change.UPDATED) for client in clients):
-        yield "Quit the clients that run now and start them again, so that they see the change."
-    for client in clients:
-        if client.token_in_backup:
-            yield (
-                f"A token stood in {client.file}, where it is gone now; {client.backup} still "
-                "holds it. Delete that file when everything works."
-            )
-    if sources(loaded, os.environ).get("customer_api_token") == ENVIRONMENT:
-        yield f"{VARIABLE} is set in this terminal, where it wins over the stored token."
-    if not Path(entry.command).is_absolute():
-        yield (
-            "This program runs without being installed. Install it, then repeat the setup: "
-            "clients need a place that stays."
-        )
-    if loaded.settings.offline:
-        yield "testio-mcp is offline, so that the token was not checked."
-    yield "testio-mcp doctor checks everything and says what to do."
+def _synced(loaded: Loaded, options: argparse.Namespace) -> Synced:
+    """What is set up stays so and is told, whatever becomes of the sync."""
 
-
-def _synced(
-    loaded: Loaded, options: argparse.Namespace
-) -> tuple[SyncReport | None, TestIOMcpError | None]:
     async def sync() -> SyncReport:
         async with open_app(loaded) as app:
             quiet = options.quiet or options.json
@@ -292,9 +314,15 @@ def _synced(
 
     _note("Reading your data. What is read is kept if you interrupt it.", options)
     try:
-        return asyncio.run(sync()), None
+        report = asyncio.run(sync())
+    except SyncInProgress as error:
+        # Whoever syncs already does the same work.
+        return Synced(notes=(str(error),))
     except TestIOMcpError as error:
-        return None, error
+        return Synced(notes=(str(error),), code=exit_code(error))
+    except KeyboardInterrupt:
+        return Synced(notes=(INTERRUPTED,), code=ExitCode.INTERRUPTED)
+    return Synced(report, code=ExitCode.INCOMPLETE if report.incomplete else ExitCode.OK)
 
 
 def _note(text: str, options: argparse.Namespace) -> None:
@@ -302,20 +330,18 @@ def _note(text: str, options: argparse.Namespace) -> None:
         NOTES.print(text, markup=False)
 
 
-def _code(
-    clients: list[ClientChange],
-    sync: SyncReport | None = None,
-    failure: TestIOMcpError | None = None,
-) -> ExitCode:
-    # Whoever syncs already does the same work.
-    if failure and not isinstance(failure, SyncInProgress):
-        return exit_code(failure)
-    if any(client.reason for client in clients):
-        return ExitCode.FAILED
-    return ExitCode.INCOMPLETE if sync and sync.incomplete else ExitCode.OK
+def _code(clients: list[ClientChange], otherwise: ExitCode = ExitCode.OK) -> ExitCode:
+    return ExitCode.FAILED if any(client.reason for client in clients) else otherwise
+
+
+def _kept(store: Store, loaded: Loaded) -> str:
+    said = f"kept in {_named(store, loaded)}"
+    # Windows knows no such permissions.
+    is_ours_alone = store is Store.FILE and is_private(token_file(loaded.settings))
+    return f"{said}, which only you may read" if is_ours_alone else said
 
 
 def _named(store: Store, loaded: Loaded) -> str:
     if store is Store.KEYRING:
         return "the keyring of this computer"
-    return f"{shown(token_file(loaded.settings))}, which only you may read"
+    return shown(token_file(loaded.settings))

@@ -5,9 +5,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
+from itertools import pairwise
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from shutil import which
 from typing import Any
+
+from testio_mcp.origins import without_password
+from testio_mcp.settings import DEFAULT_HOME, PREFIX
 
 NAME = "testio"
 PROGRAM = "testio-mcp"
@@ -17,6 +21,7 @@ _UNPACKED = ("archive-v", "environments-v", "builds-v")
 # What decides whether TestIO can be reached, and what clients do not hand on by themselves.
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _NETWORK = (*_PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR")
+_HOME, _CUSTOMER, _ENV_FILE = f"{PREFIX}HOME", f"{PREFIX}CUSTOMER_ID", "--env-file"
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,22 @@ def own_entry(
     interpreter: Path, environment: Mapping[str, str], settings: Mapping[str, str], *args: str
 ) -> Entry:
     """Starts the server that this program is a part of, with these settings."""
-    network = {name: value for name, value in environment.items() if name.upper() in _NETWORK}
-    # An address with a name and a password in it stays where it is.
-    handed_on = {name: value for name, value in network.items() if value and "@" not in value}
+    network, withheld = network_of(environment), withheld_from(environment)
+    handed_on = {name: value for name, value in network.items() if name not in withheld}
     command, *first = _command(interpreter, environment)
     return Entry(command, (*first, "serve", *args), {**handed_on, **settings})
+
+
+def network_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment decides how TestIO is reached."""
+    return {
+        name: value for name, value in environment.items() if value and name.upper() in _NETWORK
+    }
+
+
+def withheld_from(environment: Mapping[str, str]) -> list[str]:
+    """The addresses of proxies with a name and a password in them: they stay where they are."""
+    return [name for name, value in network_of(environment).items() if "@" in value]
 
 
 def entry_of(form: Any) -> Entry | None:
@@ -61,12 +77,57 @@ def is_ours(name: str, form: Any) -> bool:
     return _stem(entry.command) == PROGRAM or not {PROGRAM, MODULE}.isdisjoint(entry.args)
 
 
+def another(before: Any, entry: Entry, customer_id: int) -> str | None:
+    """What an entry of our name is, in words, where it is not the one that `entry` continues."""
+    if before is None:
+        return None
+    if (there := entry_of(before)) is None:
+        address = address_of(before)
+        return f"leads to a server at {address}" if address else "starts no program"
+    homes = [os.path.expanduser(one.env.get(_HOME) or DEFAULT_HOME) for one in (there, entry)]
+    if homes[0] != homes[1]:
+        return f"keeps its files in {homes[0]}"
+    customer = there.env.get(_CUSTOMER, "").strip()
+    if customer and customer != str(customer_id):
+        return f"is of customer {customer}"
+    if (file := _env_file(there)) != _env_file(entry):
+        return f"reads its settings from {file}" if file else "reads no settings from a file"
+    return None
+
+
+def address_of(form: Any) -> str | None:
+    """Of an entry that is a server elsewhere, without what may be secret in it."""
+    url = form.get("url") if isinstance(form, dict) else None
+    if not isinstance(url, str):
+        return None
+    return without_password(url.partition("?")[0])
+
+
 def merged(before: Any, entry: Entry, secret: str) -> dict[str, Any]:
     """The entry over what somebody wrote there before, which keeps its settings but no secret."""
     if entry_of(before) is None:
         return entry.form()
-    kept = {name: value for name, value in (before.get("env") or {}).items() if name != secret}
-    return {**before, **entry.form(), "env": {**kept, **entry.env}}
+    return {**before, **entry.form(), "env": {**_written_before(before, secret), **entry.env}}
+
+
+def kept_from(before: Any, entry: Entry, secret: str) -> list[str]:
+    """The variables that were written there before, and stay."""
+    if entry_of(before) is None:
+        return []
+    return [name for name in _written_before(before, secret) if name not in entry.env]
+
+
+def _written_before(before: Any, secret: str) -> dict[str, Any]:
+    return {name: value for name, value in (before.get("env") or {}).items() if name != secret}
+
+
+def _env_file(entry: Entry) -> str | None:
+    """The file of settings that it names."""
+    for argument, following in pairwise((*entry.args, "")):
+        name, _, value = argument.partition("=")
+        if name == _ENV_FILE:
+            return os.path.expanduser(value or following)
+    return None
 
 
 def holds(form: Any, variable: str) -> bool:

@@ -11,11 +11,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
 
-from testio_mcp.clients.entries import NAME, Entry, holds, merged
+from testio_mcp.clients.entries import NAME, Entry, another, holds, kept_from, merged
 from testio_mcp.errors import ConfigurationError
 from testio_mcp.settings import shown
 
 SERVERS = "mcpServers"
+PROJECTS = "projects"
 BY_HAND = "Mend it, or make the change by hand: testio-mcp setup --print shows what belongs there."
 
 
@@ -34,6 +35,8 @@ class Changed:
     backup: Path | None = None
     # Whether a secret stood there, and stands in the backup still.
     had_secret: bool = False
+    # Variables that were written there before, and stay.
+    kept: tuple[str, ...] = ()
 
 
 def servers(file: Path) -> dict[str, Any]:
@@ -41,21 +44,57 @@ def servers(file: Path) -> dict[str, Any]:
     return _servers(file, _parsed(file, _content(file)))
 
 
-def put(file: Path, entry: Entry, *, secret: str, now: datetime) -> Changed:
-    """Have the entry stand there, without the variable that is secret; the rest stays."""
+def of_projects(file: Path) -> dict[str, dict[str, Any]]:
+    """The entries by name that Claude Code keeps for a project, by the project's folder."""
+    projects = _parsed(file, _content(file)).get(PROJECTS)
+    if not isinstance(projects, dict):
+        return {}
+    return {
+        str(folder): dict(there)
+        for folder, project in projects.items()
+        if isinstance(project, dict) and isinstance(there := project.get(SERVERS), dict)
+    }
 
-    had_secret = False
+
+def put(
+    file: Path,
+    entry: Entry,
+    *,
+    secret: str,
+    customer_id: int,
+    now: datetime,
+    replaces: bool = False,
+) -> Changed:
+    """Have the entry stand there, without the variable that is secret; the rest stays.
+
+    Raises ConfigurationError for another one of its name, unless that is to be replaced.
+    """
+    had_secret, kept = False, tuple[str, ...]()
 
     def change(there: dict[str, Any]) -> Change:
-        nonlocal had_secret
+        nonlocal had_secret, kept
         before = there.get(NAME)
+        if replaces:
+            there[NAME] = entry.form()
+        else:
+            _refuse_another(file, another(before, entry, customer_id))
+            there[NAME] = merged(before, entry, secret)
+            kept = tuple(kept_from(before, entry, secret))
         had_secret = holds(before, secret)
-        there[NAME] = merged(before, entry, secret)
         if before is None:
             return Change.ADDED
         return Change.UNCHANGED if there[NAME] == before else Change.UPDATED
 
-    return replace(_changed(file, change, now), had_secret=had_secret)
+    return replace(_changed(file, change, now), had_secret=had_secret, kept=kept)
+
+
+def _refuse_another(file: Path, what: str | None) -> None:
+    if what:
+        raise ConfigurationError(
+            f"{NAME!r} in {shown(file)} is another one: it {what}. It was left as it is.",
+            hint="To have both, give that one another name in the file, and run this again; "
+            "testio-mcp setup --replace puts this one in its place.",
+        )
 
 
 def remove(file: Path, *, now: datetime) -> Changed:

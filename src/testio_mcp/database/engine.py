@@ -238,14 +238,14 @@ def _translated(path: Path) -> Iterator[None]:
     except DBAPIError as error:
         if getattr(error.orig, "sqlite_errorname", None) in DAMAGE:
             mark_damaged(path)
-        raise DatabaseError(*explain(error.orig)) from error
+        raise DatabaseError(explain(error.orig)) from error
     except PoolTimeout as error:
         raise DatabaseError(
             "Too much is asked of the cache at once.", hint="Try again in a moment."
         ) from error
 
 
-def explain(error: BaseException | None) -> tuple[str]:
+def explain(error: BaseException | None) -> str:
     """What an error of SQLite means to a person, without SQL or row text."""
     code = getattr(error, "sqlite_errorname", "") or ""
     meanings = {
@@ -259,5 +259,5 @@ def explain(error: BaseException | None) -> tuple[str]:
     }
     for name, meaning in meanings.items():
         if code.startswith(name):
-            return (meaning,)
-    return (f"The cache could not be used ({code or type(error).__name__}).",)
+            return meaning
+    return f"The cache could not be used ({code or type(error).__name__})."

@@ -35,7 +35,7 @@ def is_sound(path: Path) -> bool:
     return found == [("ok",)]
 
 
-def has_words() -> bool:
+def has_fts5() -> bool:
     """Whether this SQLite can keep an index of words."""
     with closing(sqlite3.connect(":memory:")) as connection:
         options = {name for (name,) in connection.execute("PRAGMA compile_options")}

@@ -8,6 +8,7 @@ from testio_mcp.domain.periods import Period
 
 # TestIO accepts a bug by itself when nobody has reviewed it for this long.
 AUTO_ACCEPTANCE = timedelta(days=10)
+SITE = "https://app.test.io/"
 
 
 # These words reach models in the schemas of tools, where a docstring would go with them.
@@ -28,6 +29,10 @@ class Severity(StrEnum):
     VISUAL = "visual"
     CONTENT = "content"
     CUSTOM = "custom"
+
+
+# The gravest is the largest; words that TestIO adds come below all of these.
+GRAVITY_RANK = {severity.value: rank for rank, severity in enumerate(reversed(Severity), 1)}
 
 
 class Known(StrEnum):
@@ -81,4 +86,4 @@ class BugFilter:
 
 def link(bug_id: int) -> str:
     """The bug on TestIO's web site (testio-api: Bug)."""
-    return f"https://app.test.io/bugs/{bug_id}"
+    return f"{SITE}bugs/{bug_id}"

@@ -2,30 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.tests import EXECUTED
 
 # Shown together wherever the quality of a set of bugs is summed up (product: Metrics).
-RATES = (
-    "acceptance_rate",
-    "active_acceptance_rate",
-    "auto_acceptance_rate",
-    "rejection_rate",
-    "review_rate",
-)
+RATE_NAMES = {
+    "acceptance_rate": "acceptance",
+    "active_acceptance_rate": "active acceptance (by a person)",
+    "auto_acceptance_rate": "auto-acceptance (of the accepted)",
+    "rejection_rate": "rejection",
+    "review_rate": "review (by a person)",
+}
+RATES = tuple(RATE_NAMES)
 UTC_ZONE = ZoneInfo("UTC")
-
-
-class TimeUnit(StrEnum):
-    """Of the calendar; weeks are ISO weeks and begin on Monday."""
-
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ class Unit(StrEnum):
     EXECUTION = "execution"
 
 
+OF_A_PRODUCT = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
+OF_A_TEST = (Unit.TEST, Unit.BUGS, Unit.EXECUTION)
+
+
 class State(StrEnum):
     OFFLINE = "offline"
     NEVER_SYNCED = "never_synced"

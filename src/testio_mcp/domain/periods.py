@@ -8,6 +8,7 @@ from re import Match
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from testio_mcp.domain.calendar import TimeUnit, first_day, midnight, shifted
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest
 
@@ -18,7 +19,6 @@ GRAMMAR = (
 )
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS_IN = {"month": 1, "quarter": 3, "year": 12}
 _EARLIEST, _LATEST = date(1970, 1, 1), date(3000, 1, 1)
 
 
@@ -89,19 +89,16 @@ def _first_midnight(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _period(dates: _Dates, text: str, now: datetime, zone: ZoneInfo) -> Period:
-    start, end = _midnight(dates.first, zone), _midnight(dates.after, zone)
+    start = midnight(dates.first, zone) if dates.first else None
+    end = midnight(dates.after, zone) if dates.after else None
     if dates.up_to_now:
         end = now.astimezone(UTC)
     begun = start is None or start <= now
     over = end is not None and end <= now and not dates.up_to_now
     before = None
     if dates.first and dates.unit:
-        before = _midnight(_shifted(dates.first, dates.unit, -dates.units), zone)
+        before = midnight(shifted(dates.first, dates.unit, -dates.units), zone)
     return Period(start, end, text, begun and not over, dates.up_to_now, before)
-
-
-def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
-    return datetime.combine(day, time(), zone).astimezone(UTC) if day else None
 
 
 def _as_asked(words: str) -> str:
@@ -127,34 +124,14 @@ def _refusal(words: str, reason: str) -> InvalidRequest:
     )
 
 
-def _shifted(day: date, unit: str, n: int) -> date:
-    """The day n units later; whole months and longer only from the first of a month."""
-    if unit == "day":
-        return day + timedelta(n)
-    if unit == "week":
-        return day + timedelta(weeks=n)
-    year, month = divmod(day.year * 12 + day.month - 1 + n * _MONTHS_IN[unit], 12)
-    return date(year, month + 1, 1)
-
-
-def _begin(day: date, unit: str) -> date:
-    """The first day of the calendar unit that holds the day."""
-    if unit == "day":
-        return day
-    if unit == "week":
-        return day - timedelta(day.weekday())
-    months = _MONTHS_IN[unit]
-    return date(day.year, (day.month - 1) // months * months + 1, 1)
-
-
 def _units(day: date, unit: str) -> _Dates:
     """The whole calendar unit that holds the day."""
-    first = _begin(day, unit)
-    return _Dates(first, _shifted(first, unit, 1), unit=unit)
+    first = first_day(day, unit)
+    return _Dates(first, shifted(first, unit, 1), unit=unit)
 
 
 def _ago(today: date, unit: str, n: int) -> _Dates:
-    return _units(_shifted(_begin(today, unit), unit, -n), unit)
+    return _units(shifted(first_day(today, unit), unit, -n), unit)
 
 
 def _this(match: Match[str], today: date) -> _Dates:
@@ -162,7 +139,7 @@ def _this(match: Match[str], today: date) -> _Dates:
 
 
 def _up_to_now(today: date, unit: str) -> _Dates:
-    return _Dates(_begin(today, unit), None, up_to_now=True, unit=unit)
+    return _Dates(first_day(today, unit), None, up_to_now=True, unit=unit)
 
 
 def _last(match: Match[str], today: date) -> _Dates:
@@ -176,8 +153,8 @@ def _n_ago(match: Match[str], today: date) -> _Dates:
 def _last_n(match: Match[str], today: date) -> _Dates:
     unit, n = match["unit"], _amount(match)
     # The days include today; longer units are complete ones.
-    after = today + timedelta(1) if unit == "day" else _begin(today, unit)
-    return _Dates(_shifted(after, unit, -n), after, unit=unit, units=n)
+    after = today + timedelta(1) if unit == "day" else first_day(today, unit)
+    return _Dates(shifted(after, unit, -n), after, unit=unit, units=n)
 
 
 def _amount(match: Match[str]) -> int:
@@ -229,7 +206,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[[Match[str], date], _Dates]]] = [
 
 _SPELLED_OUT = (
     *("today", "yesterday", "ytd", "all"),
-    *(f"{which} {unit}" for which in ("this", "last") for unit in ("week", *_MONTHS_IN)),
+    *(f"{which} {unit}" for which in ("this", "last") for unit in TimeUnit),
     *(f"last N {unit}s" for unit in ("day", "week", "month", "quarter")),
     *(f"N {unit}s ago" for unit in ("day", "week", "month")),
     *("2026", "2026-Q3", "2026-10", "2026-10-05", "2026-10-01..2026-10-31", "since 2026-10-01"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from testio_mcp.domain.ids import listed
 from testio_mcp.domain.problems import Subject
 from testio_mcp.errors import InvalidRequest
 
@@ -19,7 +20,7 @@ def what(subject: str, item_id: int | None, positions: str | None, test_ids: Seq
             return f"The test at position {first} of the list"
         return f"The tests at positions {first} to {last} of the list"
     one = "{} without an id" if item_id is None else f"{{}} {item_id}"
-    of_tests = f" of test{'' if len(test_ids) == 1 else 's'} {ids(test_ids)}" if test_ids else ""
+    of_tests = f" of test{'' if len(test_ids) == 1 else 's'} {listed(test_ids)}" if test_ids else ""
     names = {
         Subject.PRODUCT: one.format("Product"),
         Subject.FEATURE: one.format("Feature"),
@@ -67,8 +68,3 @@ def refuse_unknown_products(product_ids: Iterable[int], names: Mapping[int, str]
             f"Product {', '.join(unknown)} is not known.",
             hint=f"There are {known}{more}." if names else "None is known yet: sync first.",
         )
-
-
-def ids(numbers: Sequence[int], limit: int = 20) -> str:
-    shown = ", ".join(map(str, numbers[:limit]))
-    return f"{shown} and {len(numbers) - limit} more" if len(numbers) > limit else shown

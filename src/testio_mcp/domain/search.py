@@ -19,7 +19,7 @@ DATED = {SearchKind.TEST: "end_at", SearchKind.BUG: "reported_at"}
 
 
 # Around what was found in a text, which itself holds no control characters.
-FOUND, END = "\x02", "\x03"
+FOUND, FOUND_END = "\x02", "\x03"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ class Paging:
     def offset(self) -> int:
         return (self.page - 1) * self.page_size
 
+    def cut[T](self, items: Sequence[T]) -> Sequence[T]:
+        """What is on the page, of all there is."""
+        return items[self.offset : self.offset + self.page_size]
+
     @property
     def descending(self) -> bool:
         return self.sort.startswith("-")

@@ -1,8 +1,12 @@
 """The words for a sync and what it counts."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+# Products through, products in all, and a sentence.
+type OnProgress = Callable[[int, int, str], Awaitable[None]]
 
 
 class Kind(StrEnum):
@@ -81,3 +85,8 @@ class Tally:
         """How far it is, as people are told."""
         counts = ", ".join(f"{self.read(kind):,} {kind}" for kind in (Kind.TESTS, Kind.BUGS))
         return f"{counts} read"
+
+    @property
+    def progress(self) -> tuple[int, int, str]:
+        """What `OnProgress` is given."""
+        return self.products_done, max(self.products, 1), self.words

@@ -5,8 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.freshness import State
-from testio_mcp.rendering.markdown import ago, count, inline, moment, table
+from testio_mcp.rendering.markdown import ago, count, counted, inline, moment, plural, table
 from testio_mcp.views.base import Answer, Freshness, Page, ResolvedPeriod
+from testio_mcp.views.bugs import BugSummary, ChangedBug
+from testio_mcp.views.tests import ChangedTest, TestSummary
 
 BY = {"end_at": "by test end", "reported_at": "by report"}
 
@@ -18,18 +20,17 @@ def paragraphs(*parts: str | None) -> str:
 
 def heading(page: Page[Any], noun: str) -> str | None:
     """How many there are and which of them follow; nothing where nobody knows yet."""
-    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    plural = noun if page.total == 1 else several
     if page.total == 0:
         where = " in what was read" if page.freshness.incomplete else ""
-        return None if page.freshness.as_of is None else f"No {several} match{where}."
+        return None if page.freshness.as_of is None else f"No {plural(noun)} match{where}."
+    total = counted(page.total, noun)
     if page.returned == page.total:
-        return f"**{count(page.total)} {plural}**"
+        return f"**{total}**"
     first = (page.page - 1) * page.page_size + 1
     if page.returned == 0:
         pages = -(-page.total // page.page_size)
-        return f"**{count(page.total)} {plural}**, but page {page.page} is after the last, {pages}."
-    return f"**{count(page.total)} {plural}**, of which {first} to {first + page.returned - 1}"
+        return f"**{total}**, but page {page.page} is after the last, {pages}."
+    return f"**{total}**, of which {first} to {first + page.returned - 1}"
 
 
 def footer(page: Page[Any], zone: ZoneInfo) -> str:
@@ -42,14 +43,22 @@ def footer(page: Page[Any], zone: ZoneInfo) -> str:
         more,
         _gone(page, zone),
         period_line(page.period, zone),
-        *map(inline, page.notes),
-        as_of(page.freshness, zone),
+        closing(page, zone),
     )
 
 
-def closing(answer: Answer, zone: ZoneInfo) -> str:
+def closing(answer: Answer | Page[Any], zone: ZoneInfo) -> str:
     """The notes and the freshness."""
     return paragraphs(*map(inline, answer.notes), as_of(answer.freshness, zone))
+
+
+def changed(thing: BugSummary | TestSummary, zone: ZoneInfo) -> tuple[str | None, str | None]:
+    """What moved and when, and what the status was; of what is new only that."""
+    if not isinstance(thing, ChangedBug | ChangedTest):
+        return None, None
+    if thing.previous_status is None:
+        return thing.change, None
+    return moment(thing.status_changed_at, zone), thing.previous_status
 
 
 def _gone(page: Page[Any], zone: ZoneInfo) -> str | None:

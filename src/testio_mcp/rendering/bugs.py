@@ -5,20 +5,16 @@ from collections.abc import Sequence
 from itertools import count as count_from
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
-from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, quoted, rate, table
+from testio_mcp.rendering.answers import changed, closing, footer, heading, paragraphs
+from testio_mcp.rendering.markdown import bullets, date, inline, moment, quoted, table
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
     BugAnswer,
     BugDetail,
-    BugFigures,
     BugPreview,
     BugSummary,
-    ChangedBug,
     Device,
 )
-
-UNKNOWN = "not synced yet"
 
 
 def bug_page(page: Page[BugSummary], zone: ZoneInfo) -> str:
@@ -48,21 +44,12 @@ def bug_table(bugs: Sequence[BugSummary], zone: ZoneInfo, *, within_test: bool =
             date(bug.reported_at, zone),
             None if bug.age_days is None else f"{bug.age_days} d",
             _due(bug.days_to_auto_acceptance),
-            *_change(bug, zone),
+            *changed(bug, zone),
         ]
         if not within_test:
             row += [f"{bug.product} ({bug.product_id})", f"{bug.test} ({bug.test_id})"]
         rows.append(row)
     return table(headers, rows)
-
-
-def _change(bug: BugSummary, zone: ZoneInfo) -> tuple[str | None, str | None]:
-    """What moved and when, and what the status was; of a new bug the report says it all."""
-    if not isinstance(bug, ChangedBug):
-        return None, None
-    if bug.previous_status is None:
-        return bug.change, None
-    return moment(bug.status_changed_at, zone), bug.previous_status
 
 
 def bug_answer(answer: BugAnswer, zone: ZoneInfo) -> str:
@@ -99,35 +86,6 @@ def _whole(bug: BugDetail, zone: ZoneInfo) -> str:
         ),
         _section("Attachments", "\n".join(bug.attachments)),
     )
-
-
-def figures(bugs: BugFigures, scope: str) -> str:
-    """Counts and rates; `scope` says of which tests."""
-    if bugs.total is None:
-        return f"Bugs {scope}: {UNKNOWN}."
-    if not bugs.total:
-        return f"No bugs {scope}."
-    rates = {
-        "acceptance": bugs.acceptance_rate,
-        "active acceptance (by a person)": bugs.active_acceptance_rate,
-        "auto-acceptance (of the accepted)": bugs.auto_acceptance_rate,
-        "rejection": bugs.rejection_rate,
-        "review (by a person)": bugs.review_rate,
-    }
-    return paragraphs(
-        f"**{count(bugs.total)} bugs** {scope}, {count(bugs.known)} of them known",
-        bullets(
-            [
-                ("by status", numbers(bugs.by_status)),
-                ("by severity", numbers(bugs.by_severity)),
-                ("rates", ", ".join(f"{name} {rate(value)}" for name, value in rates.items())),
-            ]
-        ),
-    )
-
-
-def numbers(counts: dict[str, int]) -> str | None:
-    return ", ".join(f"{word} {count(number)}" for word, number in counts.items()) or None
 
 
 def _facts(bug: BugDetail | BugPreview, zone: ZoneInfo) -> list[tuple[str, str | None]]:

@@ -3,9 +3,8 @@
 from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
-from testio_mcp.rendering.bugs import UNKNOWN, figures
-from testio_mcp.rendering.markdown import bullets, count, date, inline, number, table
-from testio_mcp.rendering.products import known
+from testio_mcp.rendering.figures import NOT_READ, figures, known
+from testio_mcp.rendering.markdown import bullets, count, counted, date, inline, number, table
 from testio_mcp.views.base import Page
 from testio_mcp.views.features import FeatureAnswer, FeatureDetail, FeatureSummary
 
@@ -63,7 +62,7 @@ def feature_answer(answer: FeatureAnswer, zone: ZoneInfo) -> str:
 
 def _trend(feature: FeatureDetail) -> str | None:
     if feature.tests is None:
-        return f"By month: {UNKNOWN}."
+        return f"By month: {NOT_READ}."
     rows = [
         (f"{row.month} so far" if row.partial else row.month, known(row.tests), known(row.bugs))
         for row in feature.trend
@@ -87,5 +86,5 @@ def _stories(feature: FeatureDetail) -> str | None:
     rows = [(str(story.id), story.title, story.path) for story in stories[:MOST_STORIES]]
     left = len(stories) - len(rows)
     more = f"{count(left)} more: ask list_user_stories." if left else None
-    title = f"{count(len(stories))} user {'story' if len(stories) == 1 else 'stories'}"
+    title = counted(len(stories), "user story")
     return paragraphs(f"{title}\n\n{table(('id', 'title', 'path'), rows)}", more)

@@ -30,8 +30,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     if not columns:
         return ""
     head, *body = zip(*columns, strict=True)
-    lines = (head, ("---",) * len(columns), *body)
-    return "\n".join(f"| {' | '.join(value or '' for value in line)} |" for line in lines)
+    return grid(head, [[value or "" for value in row] for row in body])
+
+
+def grid(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of cells that are Markdown already."""
+    lines = (head, ["---"] * len(head), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def bullets(values: Iterable[tuple[str, Cell]]) -> str:
@@ -77,6 +82,14 @@ def _beside_label(value: Cell) -> str:
 
 def count(value: int | None) -> str:
     return "n/a" if value is None else f"{value:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def rate(value: float | None) -> str:

@@ -4,8 +4,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.figures import RATES
-from testio_mcp.rendering.answers import as_of, paragraphs, period_line
-from testio_mcp.rendering.markdown import Cell, bullets, count, inline, number, rate, table
+from testio_mcp.rendering.answers import closing, paragraphs, period_line
+from testio_mcp.rendering.markdown import Cell, bullets, count, counted, number, rate, table
 from testio_mcp.views.metrics import MetricsAnswer
 
 # Beside a name stands what the next call needs.
@@ -19,8 +19,7 @@ def metrics_answer(answer: MetricsAnswer, zone: ZoneInfo) -> str:
         _totals(answer),
         _left_out(answer),
         period_line(answer.period, zone),
-        *map(inline, answer.notes),
-        as_of(answer.freshness, zone),
+        closing(answer, zone),
     )
 
 
@@ -31,7 +30,7 @@ def _heading(answer: MetricsAnswer) -> str | None:
     if not answer.total:
         read = " in what was read" if answer.freshness.incomplete else ""
         return f"Nothing matches{read}: {asked}."
-    rows = f"{count(answer.total)} row{'s' if answer.total > 1 else ''}"
+    rows = counted(answer.total, "row")
     first = f", of which the first {answer.returned}" if answer.has_more else ""
     return f"**{asked}** ({rows}{first})"
 

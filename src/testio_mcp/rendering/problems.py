@@ -5,9 +5,9 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.freshness import State
-from testio_mcp.domain.remedies import ids
+from testio_mcp.domain.ids import listed
 from testio_mcp.rendering.answers import footer, heading, paragraphs
-from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, table
+from testio_mcp.rendering.markdown import bullets, count, counted, date, inline, moment, table
 from testio_mcp.views.base import Page
 from testio_mcp.views.problems import (
     Boundary,
@@ -31,9 +31,9 @@ def problem_page(page: Page[ProblemSummary], zone: ZoneInfo) -> str:
 
 
 def mapping_report(report: MappingReport) -> str:
-    one = len(report.test_ids) == 1
+    tests, are = ("Test", "is") if len(report.test_ids) == 1 else ("Tests", "are")
     return (
-        f"{'Test' if one else 'Tests'} {ids(report.test_ids)} {'is' if one else 'are'} mapped to "
+        f"{tests} {listed(report.test_ids)} {are} mapped to "
         f"problem {report.event_id}. Next: testio-mcp problematic retry {report.product_id}"
     )
 
@@ -66,24 +66,16 @@ def retry_report(report: RetryReport) -> str:
 
 
 def clear_question(found: ProblemCount) -> str:
-    return f"Clear {_problems(found.ranges)} with {_tests(found.test_ids)}?"
+    problems, tests = counted(found.ranges, "problem"), counted(found.test_ids, "mapped test")
+    return f"Clear {problems} with {tests}?"
 
 
 def clear_report(cleared: ProblemCount) -> str:
     if not cleared.ranges:
         return NOTHING_TO_CLEAR
-    ranges = f"{count(cleared.ranges)} range{'' if cleared.ranges == 1 else 's'}"
-    tests = f"{count(cleared.test_ids)} test id{'' if cleared.test_ids == 1 else 's'}"
+    ranges, tests = counted(cleared.ranges, "range"), counted(cleared.test_ids, "test id")
     again = "What still cannot be read is recorded again by the next sync."
     return f"Cleared {ranges} and {tests}. {again}"
-
-
-def _problems(number: int) -> str:
-    return f"{count(number)} problem{'' if number == 1 else 's'}"
-
-
-def _tests(number: int) -> str:
-    return f"{count(number)} mapped test{'' if number == 1 else 's'}"
 
 
 def _by_product(problems: list[ProblemSummary], zone: ZoneInfo) -> Iterator[str]:
@@ -135,4 +127,4 @@ def _neighbour(boundary: Boundary, zone: ZoneInfo) -> str:
 def _candidates(problem: ProblemSummary) -> str | None:
     if problem.positions is None or not problem.candidate_test_ids:
         return None
-    return f"{ids(problem.candidate_test_ids)} (tests with bugs that the list lacks)"
+    return f"{listed(problem.candidate_test_ids)} (tests with bugs that the list lacks)"

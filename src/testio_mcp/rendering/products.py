@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
-from testio_mcp.rendering.bugs import UNKNOWN, figures, numbers
+from testio_mcp.rendering.figures import figures, known, numbers
 from testio_mcp.rendering.markdown import bullets, count, date, inline, moment, table
 from testio_mcp.views.base import Page
 from testio_mcp.views.products import ProductAnswer, ProductSummary
@@ -67,8 +67,3 @@ def product_answer(answer: ProductAnswer, zone: ZoneInfo) -> str:
         fragile and f"Most fragile features (severity score per test)\n\n{fragile}",
         closing(answer, zone),
     )
-
-
-def known(number: int | None) -> str:
-    """A count, or that nobody knows it yet: never a 0 that was not counted."""
-    return UNKNOWN if number is None else count(number)

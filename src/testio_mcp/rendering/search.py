@@ -3,9 +3,9 @@
 import re
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.search import END, FOUND, SearchKind
+from testio_mcp.domain.search import FOUND, FOUND_END, SearchKind
 from testio_mcp.domain.text import one_line
-from testio_mcp.rendering.answers import as_of, heading, paragraphs, period_line
+from testio_mcp.rendering.answers import closing, heading, paragraphs, period_line
 from testio_mcp.rendering.markdown import CELL_LIMIT, count, date, inline
 from testio_mcp.views.base import Page
 from testio_mcp.views.search import Hit
@@ -22,8 +22,7 @@ def hit_page(page: Page[Hit], zone: ZoneInfo) -> str:
         legend if any(hit.date for hit in page.items) else None,
         more,
         period_line(page.period, zone),
-        *map(inline, page.notes),
-        as_of(page.freshness, zone),
+        closing(page, zone),
     )
 
 
@@ -44,13 +43,13 @@ def _line(number: int, hit: Hit, zone: ZoneInfo) -> str:
 
 
 def _plain(snippet: str) -> str:
-    return snippet.replace(FOUND, "").replace(END, "")
+    return snippet.replace(FOUND, "").replace(FOUND_END, "")
 
 
 def _emphasised(snippet: str) -> str:
     """On one line and harmless, what was found in bold."""
     words = re.sub(r"\s+", " ", snippet)
-    return "**".join(_harmless(piece) for piece in re.split(f"[{FOUND}{END}]", words))
+    return "**".join(_harmless(piece) for piece in re.split(f"[{FOUND}{FOUND_END}]", words))
 
 
 def _harmless(piece: str) -> str:

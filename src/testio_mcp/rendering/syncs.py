@@ -34,6 +34,7 @@ UNITS = {
     "all_tests": "lists of tests, read to the end",
     "test": "tests",
     "bugs": "bugs of a test",
+    "execution": "execution of a test",
 }
 # Of stale products; the rest is counted.
 SHOWN = 10

@@ -3,13 +3,12 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
-from testio_mcp.rendering.bugs import UNKNOWN, bug_table, figures, numbers
+from testio_mcp.rendering.answers import changed, closing, footer, heading, paragraphs
+from testio_mcp.rendering.bugs import bug_table
+from testio_mcp.rendering.figures import NOT_READ, figures, known, numbers
 from testio_mcp.rendering.markdown import Cell, bullets, count, date, inline, moment, quoted, table
-from testio_mcp.rendering.products import known
 from testio_mcp.views.base import Page
 from testio_mcp.views.tests import (
-    ChangedTest,
     ExecutionCounts,
     TestAnalytics,
     TestAnswer,
@@ -35,20 +34,11 @@ def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
             known(test.bugs.open),
             known(test.bugs.critical),
             test.environment,
-            *_change(test, zone),
+            *changed(test, zone),
         ]
         for test in page.items
     ]
     return paragraphs(heading(page, "test"), table(headers, rows), footer(page, zone))
-
-
-def _change(test: TestSummary, zone: ZoneInfo) -> tuple[str | None, str | None]:
-    """What moved and when, and what the status was."""
-    if not isinstance(test, ChangedTest):
-        return None, None
-    if test.previous_status is None:
-        return test.change, None
-    return moment(test.status_changed_at, zone), test.previous_status
 
 
 def test_answer(answer: TestAnswer, zone: ZoneInfo) -> str:
@@ -84,7 +74,7 @@ def test_answer(answer: TestAnswer, zone: ZoneInfo) -> str:
 def _executions(analytics: TestAnalytics | None) -> str:
     """What TestIO counted, so far as it did."""
     if analytics is None:
-        return f"How features and user stories fared: {UNKNOWN}."
+        return f"How features and user stories fared: {NOT_READ}."
     counts: list[tuple[str, Cell]] = [
         ("testers", analytics.testers),
         ("devices", analytics.devices),

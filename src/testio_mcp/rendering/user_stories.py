@@ -2,9 +2,10 @@
 
 from zoneinfo import ZoneInfo
 
+from testio_mcp.domain.ids import listed
 from testio_mcp.rendering.answers import footer, heading, paragraphs
+from testio_mcp.rendering.figures import known
 from testio_mcp.rendering.markdown import Cell, table
-from testio_mcp.rendering.products import known
 from testio_mcp.views.base import Page
 from testio_mcp.views.user_stories import ExecutedStory, UserStorySummary
 
@@ -28,11 +29,5 @@ def _row(story: UserStorySummary) -> list[Cell]:
         story.execution_status or "unknown",
         known(story.testers),
         known(story.bugs),
-        _bugs(story.bug_ids or ()),
+        listed(story.bug_ids or (), MOST_BUGS) or None,
     ]
-
-
-def _bugs(ids: list[int] | tuple[int, ...]) -> str | None:
-    left = len(ids) - MOST_BUGS
-    more = f" and {left} more" if left > 0 else ""
-    return ", ".join(map(str, ids[:MOST_BUGS])) + more or None

@@ -3,8 +3,18 @@
 from zoneinfo import ZoneInfo
 
 from testio_mcp.rendering.answers import closing, footer, heading, paragraphs
-from testio_mcp.rendering.bugs import figures
-from testio_mcp.rendering.markdown import Cell, bullets, count, date, inline, moment, rate, table
+from testio_mcp.rendering.figures import figures
+from testio_mcp.rendering.markdown import (
+    Cell,
+    bullets,
+    count,
+    counted,
+    date,
+    inline,
+    moment,
+    rate,
+    table,
+)
 from testio_mcp.views.base import Page
 from testio_mcp.views.users import (
     CustomerDetail,
@@ -73,7 +83,7 @@ def _tester(user: TesterDetail) -> list[str]:
         (str(product.id), product.name, count(product.bugs), count(product.tests))
         for product in user.products
     ]
-    tests = f"{count(user.tests)} executed test{'' if user.tests == 1 else 's'}"
+    tests = counted(user.tests, "executed test")
     return [figures(user.bugs, f"in {tests}"), table(("id", "product", "bugs", "tests"), rows)]
 
 

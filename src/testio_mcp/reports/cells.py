@@ -71,6 +71,10 @@ class Table:
     # What is said where there are no rows.
     empty: str = "None."
 
+    @property
+    def is_cut(self) -> bool:
+        return self.total is not None and self.total > len(self.rows)
+
 
 def figure(metric: str, value: float | None, *, signed: bool = False) -> Cell:
     """A value of a metric."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from testio_mcp.domain.figures import RATE_NAMES
 from testio_mcp.domain.health import Health
 from testio_mcp.domain.reports import Direction
+from testio_mcp.rendering.figures import NOT_READ
 from testio_mcp.rendering.markdown import count, number, rate
-from testio_mcp.reports.tables import NAMES, RATE_NAMES
+from testio_mcp.reports.tables import NAMES
 from testio_mcp.views.reports import QualityReport
 
-NOT_READ = "not synced yet"
 WORST_FIRST = (Health.CRITICAL, Health.WARNING, Health.OK, Health.UNKNOWN)
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from testio_mcp.domain.bugs import SITE
 from testio_mcp.domain.metrics import Chart, ChartChoice
 from testio_mcp.domain.reports import Section
 from testio_mcp.rendering.answers import as_of, period_line
@@ -39,7 +40,6 @@ TITLES = {
     Section.REJECTION_REASONS: "Rejection reasons",
     Section.PLATFORMS: "Platforms",
 }
-LINKED = "https://app.test.io/"
 
 
 def report_html(answer: ReportAnswer, zone: ZoneInfo) -> bytes:
@@ -89,11 +89,7 @@ class _Shown:
 
     def __init__(self, table: Table, zone: ZoneInfo) -> None:
         self.name, self.about, self.empty = table.name, table.about, table.empty
-        self.cut = (
-            f"The first {len(table.rows)} of {table.total:,}."
-            if table.total is not None and table.total > len(table.rows)
-            else ""
-        )
+        self.cut = f"The first {len(table.rows)} of {table.total:,}." if table.is_cut else ""
         told = [place for place in range(len(table.columns)) if _is_told(table, place)]
         self.columns = [table.columns[place] for place in told]
         self.rows = [[_cell(row[place], zone) for place in told] for row in table.rows]
@@ -107,7 +103,7 @@ def _is_told(table: Table, place: int) -> bool:
 
 def _cell(cell: Cell, zone: ZoneInfo) -> dict[str, Any]:
     words = cell.written(zone)
-    is_link = cell.kind is Kind.LINK and words.startswith(LINKED)
+    is_link = cell.kind is Kind.LINK and words.startswith(SITE)
     return {
         "words": "Open" if is_link else words,
         "link": cell.value if is_link else None,
@@ -136,8 +132,7 @@ def _pictures(report: QualityReport) -> dict[str, list[Any]]:
 
 
 def _bare(svg: str) -> str:
-    """Without what only a file of its own needs, and as wide as its place."""
-    svg = re.sub("<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    """As wide as its place."""
     return re.sub(r'^<svg([^>]*?) width="[^"]*" height="[^"]*"', r"<svg\1", svg, count=1)
 
 

@@ -47,7 +47,7 @@ def _file(report: QualityReport) -> str | None:
 
 
 def _section(found: Table, zone: ZoneInfo) -> str:
-    shown = f"first {len(found.rows)} of {count(found.total)}" if _is_cut(found) else ""
+    shown = f"first {len(found.rows)} of {count(found.total)}" if found.is_cut else ""
     said = "; ".join(filter(None, (found.about, shown)))
     name = f"{found.name} ({said})" if said else found.name
     rows = [[cell.written(zone) or None for cell in row] for row in found.rows]
@@ -56,10 +56,6 @@ def _section(found: Table, zone: ZoneInfo) -> str:
     if len(found.columns) == OF_NUMBERS:
         return f"**{name}**: {', '.join(f'{inline(a or "")} {inline(b or "")}' for a, b in rows)}"
     return f"## {name}\n\n{table(found.columns, rows)}"
-
-
-def _is_cut(found: Table) -> bool:
-    return found.total is not None and found.total > len(found.rows)
 
 
 def _without_feature(report: QualityReport) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from testio_mcp.domain.figures import RATES
+from testio_mcp.domain.figures import RATE_NAMES, RATES
 from testio_mcp.domain.health import is_good_when_high
 from testio_mcp.domain.reports import Section
 from testio_mcp.reports.cells import Cell, Kind, Table, figure
@@ -14,13 +14,6 @@ from testio_mcp.views.reports import QualityReport, ReportAnswer, ReportFeature,
 
 EXECUTED = "of executed tests"
 ALL = "tests of all statuses"
-RATE_NAMES = {
-    "acceptance_rate": "acceptance",
-    "active_acceptance_rate": "active acceptance (by a person)",
-    "auto_acceptance_rate": "auto-acceptance (of the accepted)",
-    "rejection_rate": "rejection",
-    "review_rate": "review (by a person)",
-}
 NAMES = {
     **RATE_NAMES,
     "test_count": "executed tests",

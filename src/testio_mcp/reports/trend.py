@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.figures import RATES, TimeUnit
+from testio_mcp.domain.calendar import (
+    INSTANT,
+    Bucket,
+    TimeUnit,
+    bucket_named,
+    bucket_of,
+    buckets_between,
+)
+from testio_mcp.domain.figures import RATES
 from testio_mcp.domain.metrics import NONE
-from testio_mcp.domain.metrics_calendar import Bucket, bucket_named, bucket_of, buckets_between
 from testio_mcp.domain.periods import Period
 from testio_mcp.views.reports import ReportMonth
 
-INSTANT = timedelta(microseconds=1)
 MONTH = TimeUnit.MONTH
 # Of more months than these the empty ones at both ends are left out.
 MOST_FILLED = 60
@@ -55,11 +61,7 @@ def _between(found: Sequence[Bucket], zone: ZoneInfo) -> list[Bucket]:
 
 def _is_partial(bucket: Bucket, period: Period | None, now: datetime) -> bool:
     begins, ends = (period.start, period.end) if period else (None, None)
-    return (
-        bucket.end > now
-        or bool(begins and bucket.start < begins)
-        or bool(ends and bucket.end > ends)
-    )
+    return bucket.is_cut(begins, ends, now)
 
 
 def _month(name: str, row: dict[str, Any], is_partial: bool) -> ReportMonth:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from testio_mcp.domain.bugs import SITE
 from testio_mcp.reports.cells import FIGURES, UNKNOWN, Cell, Kind, Table
 from testio_mcp.reports.harmless import harmless
 from testio_mcp.reports.tables import about, tables
@@ -26,8 +27,6 @@ NUMBERS = {
     Kind.DAY: "yyyy-mm-dd",
     Kind.MOMENT: "yyyy-mm-dd hh:mm",
 }
-# Nothing else that a workbook could open is ever linked to.
-LINKED = "https://app.test.io/"
 # A cell takes no more.
 LONGEST_TEXT = 32_000
 NARROWEST, WIDEST = 9, 80  # characters
@@ -112,7 +111,8 @@ class _Sheets:
         elif isinstance(value, datetime):
             local = value.astimezone(self._zone).replace(tzinfo=None)
             sheet.write_datetime(row, place, local, self._formats[cell.kind])
-        elif cell.kind is Kind.LINK and value.startswith(LINKED):
+        # Nothing else that a workbook could open is ever linked to.
+        elif cell.kind is Kind.LINK and value.startswith(SITE):
             sheet.write_url(row, place, value, self._link)
         elif cell.kind in self._formats:
             formats = self._changes if cell.signed else self._formats

@@ -1,6 +1,6 @@
 """Queries over bugs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, Record
-from testio_mcp.domain.bugs import BugFilter, BugStatus, Known, Severity
+from testio_mcp.domain.bugs import GRAVITY_RANK, BugFilter, BugStatus, Known
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.search import SearchKind
 from testio_mcp.domain.slice import Paging, Slice
@@ -69,12 +69,6 @@ class BugRepository(Repository):
         query = query.join(Bug, col(Bug.id) == col(BugDevice.bug_id))
         return [name for (name,) in await self._all(query) if name]
 
-    async def known_features(self, ids: Sequence[int]) -> set[int]:
-        """Which of these features exist or existed."""
-        query = select(col(Feature.id)).where(col(Feature.id).in_(ids))
-        rows = await self._all(query.execution_options(with_deleted=True))
-        return {id for (id,) in rows}
-
 
 def _with_details() -> Query:
     return (
@@ -127,7 +121,7 @@ def _matches(wanted: BugFilter) -> list[ColumnElement[bool]]:
     if wanted.changed_since:
         found.append(is_changed_bug(wanted.changed_since))
     if wanted.search:
-        found.append(has_words(SearchKind.BUG, Bug, wanted.search))
+        found.append(has_words(SearchKind.BUG, wanted.search))
     return found + (_reported_in(wanted.period) if wanted.period else [])
 
 
@@ -142,8 +136,7 @@ def _reported_in(period: Period) -> list[ColumnElement[bool]]:
 
 def _order(key: str) -> SQLColumnExpression[Any]:
     if key == "severity":
-        gravity = {severity.value: rank for rank, severity in enumerate(reversed(Severity))}
-        return case(gravity, value=col(Bug.severity), else_=-1)
+        return case(GRAVITY_RANK, value=col(Bug.severity), else_=0)
     if key == "auto_accept_at":
         # Ten days later for each of them; who is reviewed is not accepted by itself.
         return case((col(Bug.status) == BugStatus.OPEN, col(Bug.reported_at)))

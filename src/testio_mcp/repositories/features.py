@@ -1,5 +1,7 @@
 """Queries over the features of catalogues."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import exists, func, or_, select
 from sqlmodel import col
 
@@ -41,3 +43,9 @@ class FeatureRepository(Repository):
         )
         row = await self._first(query.execution_options(with_deleted=True))
         return row.Feature if row else None
+
+    async def known(self, ids: Sequence[int]) -> set[int]:
+        """Which of these features exist or existed."""
+        query = select(col(Feature.id)).where(col(Feature.id).in_(ids))
+        rows = await self._all(query.execution_options(with_deleted=True))
+        return {id for (id,) in rows}

@@ -10,9 +10,8 @@ from testio_mcp.analytics.dimensions import Named
 from testio_mcp.analytics.query import measure
 from testio_mcp.database.engine import Record, fetch
 from testio_mcp.domain.figures import Scope
-from testio_mcp.domain.freshness import Unit
 from testio_mcp.repositories.base import Repository
-from testio_mcp.tables import Feature, Product, RejectReason, Stamp, Test, User
+from testio_mcp.tables import Feature, Product, RejectReason, Test, User
 
 # Where the names of keys are.
 _NAMES: dict[Named, tuple[Any, Any]] = {
@@ -42,15 +41,3 @@ class FigureRepository(Repository):
             query = query.where(col(key).in_(keys))
         rows = await self._all(query.execution_options(with_deleted=True))
         return {key: name for key, name in rows}
-
-    async def some_list_read(self, product_ids: Sequence[int]) -> bool:
-        """Whether the tests of one of these products, or of any, were ever listed."""
-        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.TESTS)
-        if product_ids:
-            query = query.where(col(Stamp.id).in_(product_ids))
-        return await self._first(query) is not None
-
-    async def lists_read(self) -> frozenset[int]:
-        """The products whose tests were ever listed."""
-        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.TESTS)
-        return frozenset(id for (id,) in await self._all(query))

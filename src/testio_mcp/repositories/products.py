@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col
 
@@ -12,7 +12,7 @@ from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.products import ProductFilter
 from testio_mcp.domain.tests import EXECUTED
 from testio_mcp.repositories.base import Repository
-from testio_mcp.tables import Feature, Product, Stamp, Test, UserStory
+from testio_mcp.tables import Feature, Product, Stamp, Test, UserStory, stamp_of
 
 
 class ProductRepository(Repository):
@@ -32,6 +32,11 @@ class ProductRepository(Repository):
     async def names(self) -> dict[int, str]:
         query = select(col(Product.id), col(Product.name))
         return {id: name for id, name in await self._all(query)}
+
+    async def lists_read(self) -> frozenset[int]:
+        """The products whose tests were ever listed."""
+        query = select(col(Stamp.id)).where(col(Stamp.kind) == Unit.TESTS)
+        return frozenset(id for (id,) in await self._all(query))
 
 
 def _with_contents(now: datetime) -> Query:
@@ -57,8 +62,8 @@ def _with_contents(now: datetime) -> Query:
             last_end.scalar_subquery().label("last_test_end"),
             exists(bugs_read).label("some_bugs_read"),
         )
-        .join(tests, _stamp(tests, Unit.TESTS), isouter=True)
-        .join(features, _stamp(features, Unit.FEATURES), isouter=True)
+        .join(tests, stamp_of(Product, tests, Unit.TESTS), isouter=True)
+        .join(features, stamp_of(Product, features, Unit.FEATURES), isouter=True)
     )
 
 
@@ -67,7 +72,3 @@ def _number(of: type[SQLModel]) -> ColumnElement[Any]:
     table: Any = of
     number = select(func.count(col(table.id))).where(col(table.product_id) == col(Product.id))
     return number.scalar_subquery()
-
-
-def _stamp(stamp: Any, unit: Unit) -> ColumnElement[bool]:
-    return and_(col(stamp.id) == col(Product.id), col(stamp.kind) == unit)

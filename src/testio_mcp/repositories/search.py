@@ -2,16 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, reduce
+from functools import lru_cache, reduce
 from operator import add
 from typing import Any, cast
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Select,
     Subquery,
-    TableClause,
     bindparam,
     case,
     column,
@@ -26,28 +24,22 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
-from testio_mcp.analytics.scope import END as UNTIL
-from testio_mcp.analytics.scope import START, filters_of, of_tests, parameter, values_of
+from testio_mcp.analytics.scope import END, START, filters_of, of_tests, parameter, values_of
 from testio_mcp.database.engine import Query, Record, fetch
 from testio_mcp.domain.figures import Scope
-from testio_mcp.domain.search import END, FOUND, SearchFilter, SearchKind
+from testio_mcp.domain.search import FOUND, FOUND_END, SearchFilter, SearchKind
 from testio_mcp.domain.text import ELLIPSIS
 from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.words import TABLES, has, index_of, matching
 from testio_mcp.search.index import SEARCHABLE
 from testio_mcp.search.query import Question, Reference
-from testio_mcp.tables import Bug, Feature, Product, Test
+from testio_mcp.tables import Bug, Product, Test
 
 # How much more a word weighs in the title than elsewhere.
 TITLE_WEIGHT = 8.0
 
 SNIPPET_WORDS = 16
 
-TABLES: Mapping[SearchKind, Any] = {
-    SearchKind.PRODUCT: Product,
-    SearchKind.FEATURE: Feature,
-    SearchKind.TEST: Test,
-    SearchKind.BUG: Bug,
-}
 TITLES = {searchable.title for searchable in SEARCHABLE.values()}
 # What helps to choose between things, by name; bugs have all there is.
 FACTS: Mapping[SearchKind, Mapping[str, Any]] = {
@@ -119,11 +111,13 @@ class SearchRepository(Repository):
         """Where the words stand, marked, in those of these things that have them."""
         arms: list[Select[Any]] = []
         for kind, wanted in ids.items():
-            index = _index(kind)
-            snippet = func.snippet(index.c[index.name], -1, FOUND, END, ELLIPSIS, SNIPPET_WORDS)
+            index = index_of(kind)
+            snippet = func.snippet(
+                index.c[index.name], -1, FOUND, FOUND_END, ELLIPSIS, SNIPPET_WORDS
+            )
             arms.append(
                 select(literal(kind.value), index.c.rowid, snippet).where(
-                    _has(index, bindparam("match")), index.c.rowid.in_(wanted)
+                    has(index, bindparam("match")), index.c.rowid.in_(wanted)
                 )
             )
         rows = await self._union(arms, match=match) if arms else []
@@ -158,7 +152,7 @@ def _search(
     """With parameters for all that is typed; `any_of` so many words, or all of them where 0."""
     arms = []
     for kind in kinds:
-        fits = [_has(_index(kind), bindparam("match")), *_fits(kind, filters)]
+        fits = [has(index_of(kind), bindparam("match")), *_fits(kind, filters)]
         if kind in excepted:
             fits.append(col(TABLES[kind].id) != bindparam("excepted"))
         best = _best(kind, _by_number(kind, any_of) if any_of else _by_title(kind), fits)
@@ -183,7 +177,7 @@ def _best(
     kind: SearchKind, tier: ColumnElement[Any], fits: Sequence[ColumnElement[bool]]
 ) -> Subquery:
     """Rows of the best matches, each with how many there are."""
-    index, id = _index(kind), col(TABLES[kind].id)
+    index, id = index_of(kind), col(TABLES[kind].id)
     score = func.bm25(index.c[index.name], TITLE_WEIGHT)
     matches = (
         select(index.c.rowid, tier.label("tier"), score.label("score"))
@@ -201,36 +195,18 @@ def _best(
     )
 
 
-@cache
-def _index(kind: SearchKind) -> TableClause:
-    # Its hidden column, which has its own name, stands for all the others.
-    index = SEARCHABLE[kind].index
-    return table(index, column("rowid"), column(index))
-
-
-def _has(index: TableClause, match: BindParameter[str]) -> ColumnElement[bool]:
-    return index.c[index.name].op("MATCH", is_comparison=True)(match)
-
-
-def matching(kind: SearchKind, parameter: str) -> ColumnElement[bool]:
-    index = _index(kind)
-    found = select(index.c.rowid).where(_has(index, bindparam(parameter))).correlate(None)
-    return col(TABLES[kind].id).in_(found)
-
-
 def _by_title(kind: SearchKind) -> ColumnElement[Any]:
     """First who is called that, then who has all of the words in the title."""
     name = SEARCHABLE[kind].title
     has_length = func.length(getattr(TABLES[kind], name)) == bindparam("length")
-    is_called = has_length & matching(kind, f"is_{name}")
-    return case((is_called, 0), (matching(kind, f"in_{name}"), 1), else_=2)
+    is_called = has_length & matching(kind, bindparam(f"is_{name}"))
+    return case((is_called, 0), (matching(kind, bindparam(f"in_{name}")), 1), else_=2)
 
 
 def _by_number(kind: SearchKind, words: int) -> ColumnElement[Any]:
     """First who has most of the words."""
-    return reduce(
-        add, [case((matching(kind, f"word_{turn}"), 0), else_=1) for turn in range(words)]
-    )
+    matches = (matching(kind, bindparam(f"word_{turn}")) for turn in range(words))
+    return reduce(add, [case((match, 0), else_=1) for match in matches])
 
 
 def _fits(kind: SearchKind, filters: Collection[str]) -> list[ColumnElement[bool]]:
@@ -242,8 +218,8 @@ def _fits(kind: SearchKind, filters: Collection[str]) -> list[ColumnElement[bool
         found.append(col(of).in_(parameter("product_ids")))
     if START in filters:
         found.append(col(Bug.reported_at) >= parameter(START))
-    if UNTIL in filters:
-        found.append(col(Bug.reported_at) < parameter(UNTIL))
+    if END in filters:
+        found.append(col(Bug.reported_at) < parameter(END))
     return found
 
 

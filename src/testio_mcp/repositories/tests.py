@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from testio_mcp.analytics.query import conditions
+from testio_mcp.analytics.scope import conditions
 from testio_mcp.database.engine import Query, Record
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.freshness import Unit
@@ -94,7 +94,7 @@ def _matches(wanted: TestFilter) -> list[ColumnElement[bool]]:
     if wanted.changed_since:
         found.append(is_changed_test(wanted.changed_since))
     if wanted.search:
-        found.append(has_words(SearchKind.TEST, Test, wanted.search))
+        found.append(has_words(SearchKind.TEST, wanted.search))
     return found
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import case, func, or_, select, union_all
 from sqlmodel import col
 
-from testio_mcp.analytics.query import conditions
+from testio_mcp.analytics.scope import conditions
 from testio_mcp.database.engine import Query, Record
 from testio_mcp.domain.figures import Scope
 from testio_mcp.repositories.base import Repository

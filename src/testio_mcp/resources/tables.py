@@ -1,18 +1,11 @@
-"""Tables in Markdown of words that are ours; `rendering.markdown` is for those of strangers."""
+"""Tables of words that are ours; `rendering.markdown.table` is for those of strangers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from testio_mcp.rendering.markdown import grid
 
-def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A line a row, each ended; a bar inside a cell is escaped."""
 
-    def lines() -> Iterator[str]:
-        columns = list(head)
-        yield f"| {' | '.join(columns)} |"
-        yield f"| {' | '.join('---' for _ in columns)} |"
-        for row in rows:
-            # A bar inside a cell would end it.
-            yield f"| {' | '.join(str(cell).replace('|', '\\|') for cell in row)} |"
-
-    return "".join(f"{line}\n" for line in lines())
+def table(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A line a row, each ended; a bar inside a cell, which would end it, is escaped."""
+    return grid(head, [[str(cell).replace("|", "\\|") for cell in row] for row in rows]) + "\n"

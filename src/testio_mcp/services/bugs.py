@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,9 +16,15 @@ from testio_mcp.domain.names import plain
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.changes import caveats, deleted, told_of
+from testio_mcp.services.changes import moved_since
 from testio_mcp.services.pages import page_of, resolved
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import (
+    refuse_tests_of_others,
+    refuse_unknown_features,
+    refuse_unknown_products,
+    refuse_unknown_tests,
+)
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import (
     BugAnswer,
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from testio_mcp.database.engine import Record
     from testio_mcp.repositories.bugs import BugRepository
     from testio_mcp.repositories.changes import ChangeRepository
+    from testio_mcp.repositories.features import FeatureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
     from testio_mcp.sync.freshness import FreshnessReader
@@ -53,6 +60,7 @@ class BugService:
         bugs: BugRepository,
         tests: TestRepository,
         products: ProductRepository,
+        features: FeatureRepository,
         changes: ChangeRepository,
         freshness: FreshnessReader,
         zone: ZoneInfo,
@@ -60,6 +68,7 @@ class BugService:
         self._bugs = bugs
         self._tests = tests
         self._products = products
+        self._features = features
         self._changes = changes
         self._freshness = freshness
         self._zone = zone
@@ -79,12 +88,8 @@ class BugService:
         wanted = await self._resolved(wanted)
         freshness = await self._freshness.of(basis, now)
         total, items = await self._found(wanted, paging, detail, now)
-        notes, gone = [], None
-        if since := wanted.changed_since:
-            notes = await caveats(self._changes, wanted.product_ids, since, self._zone)
-            rows = await self._bugs.deleted(wanted, since) if paging.page == 1 else []
-            notes += told_of(rows)
-            gone = deleted(rows) if paging.page == 1 else None
+        deleted = partial(self._bugs.deleted, wanted)
+        notes, gone = await moved_since(self._changes, wanted, paging, self._zone, deleted)
         period = resolved(wanted.period, "reported_at", self._zone.key)
         return page_of(items, total, paging, freshness, period, notes, gone)
 
@@ -121,13 +126,9 @@ class BugService:
     async def _resolved(self, wanted: BugFilter) -> BugFilter:
         """With names as they are written here; what nothing has would look like an empty result."""
         await refuse_unknown_products(self._products, wanted.product_ids)
-        if wanted.test_ids:
-            refuse_unknown("test", wanted.test_ids, await self._tests.known(wanted.test_ids))
-            await refuse_tests_of_others(self._tests, wanted.test_ids, wanted.product_ids)
-        if wanted.feature_ids:
-            refuse_unknown(
-                "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
-            )
+        await refuse_unknown_tests(self._tests, wanted.test_ids)
+        await refuse_tests_of_others(self._tests, wanted.test_ids, wanted.product_ids)
+        await refuse_unknown_features(self._features, wanted.feature_ids)
         if wanted.rejection_reasons:
             reasons = await self._bugs.reject_reasons()
             named = {name: key for key, name in reasons.items()} | {key: key for key in reasons}
@@ -217,31 +218,6 @@ def _more_than_brief(row: Record, devices: Sequence[BugDevice], now: datetime) -
         "rejection_reason": row.reason or bug.rejection_reason,
         "devices": _devices(devices),
     }
-
-
-async def refuse_unknown_products(products: ProductRepository, ids: Sequence[int]) -> None:
-    """Raise NotFound for a product that is not in the cache."""
-    if ids:
-        refuse_unknown("product", ids, await products.names())
-
-
-def refuse_unknown(kind: str, ids: Sequence[int], known: Iterable[int]) -> None:
-    """Raise NotFound for ids that are not in the cache."""
-    unknown = sorted(set(ids) - set(known))
-    if unknown:
-        raise NotFound(kind, *unknown)
-
-
-async def refuse_tests_of_others(
-    tests: TestRepository, ids: Sequence[int], product_ids: Sequence[int]
-) -> None:
-    """Raise InvalidRequest for tests of none of these products: nothing can match."""
-    strangers = await tests.outside(ids, product_ids) if product_ids else []
-    if strangers:
-        named = ", ".join(map(str, strangers))
-        raise InvalidRequest(
-            f"Of these products test {named} is none.", hint="Leave product_ids out, or the test."
-        )
 
 
 def _meant(kind: str, words: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ import anyio
 
 from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.errors import DatabaseError, TestIOMcpError
-from testio_mcp.settings import DEFAULT_HOME, Settings, shown
+from testio_mcp.origins import shown_values
+from testio_mcp.settings import DEFAULT_HOME, PREFIX, Settings, shown
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import (
     Api,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.syncs import SyncRepository
     from testio_mcp.services.syncs import SyncService
-    from testio_mcp.sync.freshness import Condition, FreshnessReader
+    from testio_mcp.sync.condition import Condition
+    from testio_mcp.sync.freshness import FreshnessReader
     from testio_mcp.sync.readthrough import Refresher
 
 API_SECONDS = 5
@@ -209,13 +211,10 @@ def _size(path: Path) -> int | None:
 
 def _visible(settings: Settings) -> dict[str, str]:
     """Settings that differ from their defaults; secrets only as present."""
-    defaults = Settings.model_construct()
-    changed = {
-        name: value
+    defaults, values = Settings.model_construct(), shown_values(settings)
+    changed = [
+        name
         for name, value in settings
         if value not in (getattr(defaults, name), Path(DEFAULT_HOME).expanduser())
-    }
-    return {
-        f"TESTIO_{name.upper()}": shown(value) if isinstance(value, Path) else str(value)
-        for name, value in sorted(changed.items())
-    }
+    ]
+    return {f"{PREFIX}{name.upper()}": values[name] for name in sorted(changed)}

@@ -91,7 +91,7 @@ class FeatureService:
             paging,
         )
         return page_of(
-            summaries[paging.offset : paging.offset + paging.page_size],
+            paging.cut(summaries),
             len(summaries),
             paging,
             freshness,

@@ -8,7 +8,7 @@ from testio_mcp.analytics.dimensions import DIMENSIONS, Of, are_of_bugs
 from testio_mcp.analytics.metrics import METRICS, is_of_tests
 from testio_mcp.domain.metrics import NONE, OTHER, UNKNOWN, MetricsQuestion
 from testio_mcp.services.metric_rows import Rows
-from testio_mcp.services.tests import RUNNING_KEPT
+from testio_mcp.services.pages import running_kept
 
 
 def notes_on(question: MetricsQuestion, shown: Rows, *, is_filled: bool) -> list[str]:
@@ -39,8 +39,7 @@ def _on_period(question: MetricsQuestion) -> Iterator[str]:
     period = question.scope.period
     if period is None:
         return
-    if period.keeps_running_tests:
-        yield RUNNING_KEPT
+    yield from running_kept(period)
     reported = [name for name in question.by if name.startswith("reported_")]
     if reported:
         yield f"The period is about the end of tests, {_listed(reported)} about the report of bugs."

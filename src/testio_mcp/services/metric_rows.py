@@ -8,10 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from testio_mcp.analytics.dimensions import DIMENSIONS, Named
-from testio_mcp.domain.bugs import Severity
-
-# The gravest is the largest, as in lists of bugs.
-GRAVITY = {word: len(Severity) - place for place, word in enumerate(Severity)}
+from testio_mcp.domain.bugs import GRAVITY_RANK
 
 # The keys, then the metrics.
 type Row = tuple[Any, ...]
@@ -52,7 +49,7 @@ class Rows:
         if name not in self.by:
             return itemgetter(place)
         if name == "severity":
-            return lambda row: GRAVITY.get(row[place], 0)
+            return lambda row: GRAVITY_RANK.get(row[place], 0)
         named = DIMENSIONS[name].named
         called = names[named] if named else {}
 

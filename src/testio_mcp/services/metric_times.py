@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from testio_mcp.analytics.dimensions import DIMENSIONS, Of
 from testio_mcp.analytics.metrics import METRICS, Kind
-from testio_mcp.domain.figures import TimeUnit
-from testio_mcp.domain.metrics_calendar import Bucket, bucket_named, bucket_of, buckets_between
+from testio_mcp.domain.calendar import (
+    INSTANT,
+    Bucket,
+    TimeUnit,
+    bucket_named,
+    bucket_of,
+    buckets_between,
+)
 from testio_mcp.domain.periods import Period
 from testio_mcp.services.metric_rows import Row, Rows, in_order_of_keys
 
 # Empty weeks and the like are told up to so many rows.
 MOST_FILLED = 2_000
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,8 @@ class Calendar:
         assert unit
         bucket = bucket_named(name, unit, self.zone)
         period = self._period_of(dimension)
-        begins = period.start if period else None
-        ends = period.end if period else None
-        return (
-            bucket.end > self.now
-            or bool(begins and bucket.start < begins)
-            or bool(ends and bucket.end > ends)
-        )
+        begins, ends = (period.start, period.end) if period else (None, None)
+        return bucket.is_cut(begins, ends, self.now)
 
     def _period_of(self, dimension: str) -> Period | None:
         """Periods are about the ends of tests, and say nothing of reports."""

@@ -23,20 +23,21 @@ from testio_mcp.domain.metrics import MOST_DIMENSIONS, NONE, UNKNOWN, Chart, Met
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import InvalidRequest
 from testio_mcp.reports.chart_choice import Figures, Unsuitable
-from testio_mcp.services.bugs import (
-    refuse_tests_of_others,
-    refuse_unknown,
-    refuse_unknown_products,
-)
 from testio_mcp.services.metric_notes import about_of, notes_on
 from testio_mcp.services.metric_rows import Names, Row, Rows
 from testio_mcp.services.metric_times import Calendar
 from testio_mcp.services.pages import resolved
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import (
+    refuse_tests_of_others,
+    refuse_unknown_features,
+    refuse_unknown_products,
+    refuse_unknown_tests,
+)
 from testio_mcp.views.metrics import MetricRow, MetricsAnswer
 
 if TYPE_CHECKING:
-    from testio_mcp.repositories.bugs import BugRepository
+    from testio_mcp.repositories.features import FeatureRepository
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
@@ -52,14 +53,14 @@ class MetricsService:
         figures: FigureRepository,
         products: ProductRepository,
         tests: TestRepository,
-        bugs: BugRepository,
+        features: FeatureRepository,
         freshness: FreshnessReader,
         zone: ZoneInfo,
     ) -> None:
         self._figures = figures
         self._products = products
         self._tests = tests
-        self._bugs = bugs
+        self._features = features
         self._freshness = freshness
         self._zone = zone
 
@@ -126,9 +127,10 @@ class MetricsService:
         if TESTS_READ in told:
             blank = {len(by) + metrics.index(name): name for name in unknown}
             rows = [_without_unread(row, of, blank) for row, of in zip(rows, found, strict=True)]
-        has_tests = by or found[0].tests_in_scope
-        if not has_tests and not await self._figures.some_list_read(scope.product_ids):
-            rows = [(None,) * width]
+        if not by and not found[0].tests_in_scope:
+            listed = await self._products.lists_read()
+            if listed.isdisjoint(scope.product_ids or listed):
+                rows = [(None,) * width]
         return Rows(by, metrics, rows)
 
     async def _names(self, rows: Rows, dimensions: Iterable[str]) -> Names:
@@ -143,12 +145,9 @@ class MetricsService:
     async def _refuse_unknown(self, scope: Scope) -> None:
         """An id that nothing has would look like an empty result."""
         await refuse_unknown_products(self._products, scope.product_ids)
-        if scope.test_ids:
-            refuse_unknown("test", scope.test_ids, await self._tests.known(scope.test_ids))
-            await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
-        if scope.feature_ids:
-            known = await self._bugs.known_features(scope.feature_ids)
-            refuse_unknown("feature", scope.feature_ids, known)
+        await refuse_unknown_tests(self._tests, scope.test_ids)
+        await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
+        await refuse_unknown_features(self._features, scope.feature_ids)
 
 
 def _checked(question: MetricsQuestion) -> MetricsQuestion:

@@ -9,6 +9,8 @@ from testio_mcp.domain.periods import Period
 from testio_mcp.domain.slice import Paging
 from testio_mcp.views.base import Deleted, Freshness, Page, ResolvedPeriod, View
 
+RUNNING_KEPT = "Tests that still run are included, though they end later."
+
 
 def page_of[T: View](
     items: Sequence[T],
@@ -38,6 +40,11 @@ def resolved(period: Period | None, by: str, timezone: str) -> ResolvedPeriod | 
     if period is None:
         return None
     return ResolvedPeriod(start=period.start, end=period.end, by=by, timezone=timezone)
+
+
+def running_kept(period: Period | None) -> list[str]:
+    """The note that belongs to a period which also holds tests that end after it."""
+    return [RUNNING_KEPT] if period and period.keeps_running_tests else []
 
 
 def in_order_of[T: Any](

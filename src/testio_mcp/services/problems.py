@@ -19,7 +19,6 @@ from testio_mcp.views.problems import (
     MappingReport,
     ProblemCount,
     ProblemSummary,
-    RetriedTest,
     RetryReport,
 )
 
@@ -86,16 +85,7 @@ class ProblemService:
     async def retry(self, product_id: int, on_progress: Callable[[int, int], None]) -> RetryReport:
         """Ask TestIO for the mapped tests of a product; raises SyncInProgress during a sync."""
         # Nothing is read here first: TestIO is asked, and a read would pin the log meanwhile.
-        retry = await self._repairs.retry(product_id, on_progress)
-        return RetryReport(
-            product_id=product_id,
-            product=retry.product,
-            tests=[
-                RetriedTest(test_id=test.test_id, error=test.error, closed=test.closed)
-                for test in retry.tests
-            ],
-            incomplete=retry.incomplete,
-        )
+        return await self._repairs.retry(product_id, on_progress)
 
     async def clear(self, product_ids: tuple[int, ...]) -> ProblemCount:
         """Forget the problems of these products, or all that may be seen."""

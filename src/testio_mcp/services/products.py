@@ -67,7 +67,7 @@ class ProductService:
         summaries = in_order_of(await self._summaries(found, statuses, now), _key, paging)
         basis = Basis(product_ids=ids if wanted.types else (), bugs=True, features=True)
         return page_of(
-            summaries[paging.offset : paging.offset + paging.page_size],
+            paging.cut(summaries),
             len(summaries),
             paging,
             await self._freshness.of(basis, now),

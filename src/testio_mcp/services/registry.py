@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from testio_mcp.database.engine import Database, ReadSession
 from testio_mcp.domain.health import Thresholds
+from testio_mcp.domain.syncs import OnProgress
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.repositories.bugs import BugRepository
 from testio_mcp.repositories.changes import ChangeRepository
@@ -32,12 +33,14 @@ from testio_mcp.services.problems import ProblemService
 from testio_mcp.services.products import ProductService
 from testio_mcp.services.reports import ReportService, ReportSettings
 from testio_mcp.services.search import SearchService
-from testio_mcp.services.syncs import Spawn, SyncService
+from testio_mcp.services.syncs import SyncService
 from testio_mcp.services.tests import TestService
 from testio_mcp.services.user_stories import UserStoryService
 from testio_mcp.services.users import UserService
 from testio_mcp.settings import Settings
-from testio_mcp.sync.freshness import Condition, FreshnessReader, OnProgress, unseen
+from testio_mcp.sync.background import Spawn
+from testio_mcp.sync.condition import Condition
+from testio_mcp.sync.freshness import FreshnessReader, unseen
 from testio_mcp.sync.readthrough import Refresher
 from testio_mcp.sync.retry import Repairs
 from testio_mcp.sync.rules import Rules
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scope:
+class Means:
     """What a service may be built from. Without a cache there is no session and no syncer."""
 
     settings: Settings
@@ -92,98 +95,101 @@ class Scope:
         )
 
 
-def _product_service(scope: Scope) -> ProductService:
+def _product_service(means: Means) -> ProductService:
     return ProductService(
-        ProductRepository(scope.session),
-        FigureRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        ProductRepository(means.session),
+        FigureRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _test_service(scope: Scope) -> TestService:
+def _test_service(means: Means) -> TestService:
     return TestService(
-        TestRepository(scope.session),
-        BugRepository(scope.session),
-        ProductRepository(scope.session),
-        FigureRepository(scope.session),
-        ChangeRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        TestRepository(means.session),
+        BugRepository(means.session),
+        ProductRepository(means.session),
+        FeatureRepository(means.session),
+        FigureRepository(means.session),
+        ChangeRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _feature_service(scope: Scope) -> FeatureService:
+def _feature_service(means: Means) -> FeatureService:
     return FeatureService(
-        FeatureRepository(scope.session),
-        UserStoryRepository(scope.session),
-        ProductRepository(scope.session),
-        TestRepository(scope.session),
-        FigureRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        FeatureRepository(means.session),
+        UserStoryRepository(means.session),
+        ProductRepository(means.session),
+        TestRepository(means.session),
+        FigureRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _user_story_service(scope: Scope) -> UserStoryService:
+def _user_story_service(means: Means) -> UserStoryService:
     return UserStoryService(
-        UserStoryRepository(scope.session),
-        TestRepository(scope.session),
-        BugRepository(scope.session),
-        ProductRepository(scope.session),
-        scope.freshness,
+        UserStoryRepository(means.session),
+        TestRepository(means.session),
+        ProductRepository(means.session),
+        FeatureRepository(means.session),
+        means.freshness,
     )
 
 
-def _user_service(scope: Scope) -> UserService:
+def _user_service(means: Means) -> UserService:
     return UserService(
-        UserRepository(scope.session),
-        ProductRepository(scope.session),
-        FigureRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        UserRepository(means.session),
+        ProductRepository(means.session),
+        FigureRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _bug_service(scope: Scope) -> BugService:
+def _bug_service(means: Means) -> BugService:
     return BugService(
-        BugRepository(scope.session),
-        TestRepository(scope.session),
-        ProductRepository(scope.session),
-        ChangeRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        BugRepository(means.session),
+        TestRepository(means.session),
+        ProductRepository(means.session),
+        FeatureRepository(means.session),
+        ChangeRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _search_service(scope: Scope) -> SearchService:
+def _search_service(means: Means) -> SearchService:
     return SearchService(
-        SearchRepository(scope.session),
-        ProductRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        SearchRepository(means.session),
+        ProductRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _metrics_service(scope: Scope) -> MetricsService:
+def _metrics_service(means: Means) -> MetricsService:
     return MetricsService(
-        FigureRepository(scope.session),
-        ProductRepository(scope.session),
-        TestRepository(scope.session),
-        BugRepository(scope.session),
-        scope.freshness,
-        scope.settings.zone,
+        FigureRepository(means.session),
+        ProductRepository(means.session),
+        TestRepository(means.session),
+        FeatureRepository(means.session),
+        means.freshness,
+        means.settings.zone,
     )
 
 
-def _report_service(scope: Scope) -> ReportService:
-    settings = scope.settings
+def _report_service(means: Means) -> ReportService:
+    settings = means.settings
     return ReportService(
-        FigureRepository(scope.session),
-        ProductRepository(scope.session),
-        TestRepository(scope.session),
-        BugRepository(scope.session),
-        scope.freshness,
+        FigureRepository(means.session),
+        ProductRepository(means.session),
+        TestRepository(means.session),
+        BugRepository(means.session),
+        FeatureRepository(means.session),
+        means.freshness,
         ReportSettings(
             customer=settings.customer_name,
             folder=settings.home / "reports",
@@ -193,40 +199,40 @@ def _report_service(scope: Scope) -> ReportService:
     )
 
 
-def _sync_service(scope: Scope) -> SyncService:
-    return SyncService(scope.syncer, SyncRepository(scope.session), scope.freshness, scope.spawn)
+def _sync_service(means: Means) -> SyncService:
+    return SyncService(means.syncer, SyncRepository(means.session), means.freshness, means.spawn)
 
 
-def _problem_service(scope: Scope) -> ProblemService:
+def _problem_service(means: Means) -> ProblemService:
     return ProblemService(
-        ProblemRepository(scope.session),
-        ProductRepository(scope.session),
-        Repairs(scope.syncer),
-        scope.freshness,
+        ProblemRepository(means.session),
+        ProductRepository(means.session),
+        Repairs(means.syncer),
+        means.freshness,
     )
 
 
-def _diagnostics_service(scope: Scope) -> DiagnosticsService:
+def _diagnostics_service(means: Means) -> DiagnosticsService:
     cache = None
-    if scope.fault is None:
+    if means.fault is None:
         cache = Cache(
-            SyncRepository(scope.session),
-            _sync_service(scope),
-            scope.freshness,
-            ProductRepository(scope.session),
+            SyncRepository(means.session),
+            _sync_service(means),
+            means.freshness,
+            ProductRepository(means.session),
         )
     return DiagnosticsService(
-        scope.settings,
-        scope.host,
-        scope.condition,
-        scope.notes,
-        scope.client,
-        scope.refresher,
+        means.settings,
+        means.host,
+        means.condition,
+        means.notes,
+        means.client,
+        means.refresher,
         cache,
     )
 
 
-FACTORIES: Mapping[type, Callable[[Scope], Any]] = {
+FACTORIES: Mapping[type, Callable[[Means], Any]] = {
     ProductService: _product_service,
     TestService: _test_service,
     FeatureService: _feature_service,
@@ -245,8 +251,8 @@ FACTORIES: Mapping[type, Callable[[Scope], Any]] = {
 class ServiceRegistry:
     """Opens services, each on a session of its own."""
 
-    def __init__(self, scope: Scope, database: Database | None) -> None:
-        self._scope = scope
+    def __init__(self, means: Means, database: Database | None) -> None:
+        self._means = means
         self._database = database
 
     def check(self, services: Iterable[type]) -> None:
@@ -254,7 +260,7 @@ class ServiceRegistry:
 
         Each is built once on a session that never connects.
         """
-        unbound = replace(self._scope, optional_session=ReadSession(AsyncSession()))
+        unbound = replace(self._means, optional_session=ReadSession(AsyncSession()))
         for service in services:
             if service not in FACTORIES:
                 raise LookupError(f"{service.__name__} is not registered in FACTORIES")
@@ -272,8 +278,8 @@ class ServiceRegistry:
         Raises what keeps the cache closed, except for diagnostics.
         """
         if self._database is None:
-            yield FACTORIES[service](self._scope)
+            yield FACTORIES[service](self._means)
             return
         async with self._database.read() as session:
-            scope = replace(self._scope, optional_session=session, on_progress=on_progress)
-            yield FACTORIES[service](scope)
+            means = replace(self._means, optional_session=session, on_progress=on_progress)
+            yield FACTORIES[service](means)

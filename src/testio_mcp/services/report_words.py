@@ -9,7 +9,7 @@ from testio_mcp.domain.names import plain
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.reports import ReportQuestion
 from testio_mcp.domain.tests import EXECUTED
-from testio_mcp.services.tests import RUNNING_KEPT
+from testio_mcp.services.pages import running_kept
 from testio_mcp.views.reports import QualityReport
 
 # Of more products a title says how many there are.
@@ -43,8 +43,7 @@ def notes_on(question: ReportQuestion, before: Period | None, bugs: int | None) 
     notes = [
         f"Tests by status and type count all statuses; all else is of executed tests: {executed}."
     ]
-    if period and period.keeps_running_tests:
-        notes.append(RUNNING_KEPT)
+    notes += running_kept(period)
     if question.compares and before is None:
         notes.append("Nothing to compare with: a period without both ends has none before it.")
     if before and period and period.running:

@@ -21,9 +21,15 @@ from testio_mcp.domain.slice import Paging
 from testio_mcp.reports.build import Build, Subject
 from testio_mcp.reports.files import bare_name, save, save_as_new
 from testio_mcp.reports.formats import written
-from testio_mcp.services.bugs import bug_summary, refuse_tests_of_others, refuse_unknown
+from testio_mcp.services.bugs import bug_summary
 from testio_mcp.services.pages import resolved
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import (
+    refuse_tests_of_others,
+    refuse_unknown,
+    refuse_unknown_features,
+    refuse_unknown_tests,
+)
 from testio_mcp.services.report_words import file_name, notes_on, title
 from testio_mcp.settings import shown
 from testio_mcp.views.base import ResolvedPeriod
@@ -39,6 +45,7 @@ from testio_mcp.views.reports import (
 
 if TYPE_CHECKING:
     from testio_mcp.repositories.bugs import BugRepository
+    from testio_mcp.repositories.features import FeatureRepository
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
@@ -67,6 +74,7 @@ class ReportService:
         products: ProductRepository,
         tests: TestRepository,
         bugs: BugRepository,
+        features: FeatureRepository,
         freshness: FreshnessReader,
         settings: ReportSettings,
     ) -> None:
@@ -74,6 +82,7 @@ class ReportService:
         self._products = products
         self._tests = tests
         self._bugs = bugs
+        self._features = features
         self._freshness = freshness
         self._settings = settings
 
@@ -102,7 +111,7 @@ class ReportService:
         before = None
         if question.compares and scope.period:
             before = previous(scope.period, now=now, zone=zone)
-        listed = await self._figures.lists_read() & set(scope.product_ids or names)
+        listed = await self._products.lists_read() & set(scope.product_ids or names)
         subject = Subject(question, before, products, frozenset(listed), now)
         build = Build(self._figures, self._settings.thresholds, subject)
         sections = await build.sections()
@@ -146,12 +155,9 @@ class ReportService:
         """An id that nothing has would look like an empty report."""
         scope = question.scope
         refuse_unknown("product", scope.product_ids, names)
-        if tests := (*scope.test_ids, *scope.excluded_test_ids):
-            refuse_unknown("test", tests, await self._tests.known(tests))
-            await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
-        if scope.feature_ids:
-            known = await self._bugs.known_features(scope.feature_ids)
-            refuse_unknown("feature", scope.feature_ids, known)
+        await refuse_unknown_tests(self._tests, (*scope.test_ids, *scope.excluded_test_ids))
+        await refuse_tests_of_others(self._tests, scope.test_ids, scope.product_ids)
+        await refuse_unknown_features(self._features, scope.feature_ids)
 
     async def _subjects(self, question: ReportQuestion, names: Mapping[int, str]) -> dict[int, str]:
         """The products that the report is about, by id."""

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.freshness import Basis
-from testio_mcp.domain.search import DATED, END, FOUND, SearchFilter, SearchKind
+from testio_mcp.domain.search import DATED, FOUND, FOUND_END, SearchFilter, SearchKind
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import ELLIPSIS
 from testio_mcp.errors import InvalidRequest
 from testio_mcp.search.query import MAX_TERMS, Question, Term, parse
-from testio_mcp.services.bugs import refuse_unknown_products
-from testio_mcp.services.pages import page_of, resolved
+from testio_mcp.services.pages import page_of, resolved, running_kept
 from testio_mcp.services.reading import read_through
-from testio_mcp.services.tests import RUNNING_KEPT
+from testio_mcp.services.refusals import refuse_unknown_products
 from testio_mcp.views.base import Page, ResolvedPeriod
 from testio_mcp.views.search import Hit
 
@@ -73,11 +72,9 @@ class SearchService:
         found = await self._found(question, narrowed, limit)
         items = found.items[:limit]
         snippets = await self._search.snippets(found.match, _by_kind(items))
-        period = narrowed.period
         notes = [CUT] if question.is_cut else []
         notes += [UNDATED] if set(narrowed.kinds) != set(wanted.kinds) else []
-        running = period and period.keeps_running_tests and SearchKind.TEST in narrowed.kinds
-        notes += [RUNNING_KEPT] if running else []
+        notes += running_kept(narrowed.period) if SearchKind.TEST in narrowed.kinds else []
         return page_of(
             [_hit(row, snippets.get((SearchKind(row.kind), row.id))) for row in items],
             found.total,
@@ -205,4 +202,4 @@ def _clipped(snippet: str) -> str:
     if len(snippet) <= SNIPPET_LIMIT:
         return snippet
     cut = snippet[:SNIPPET_LIMIT]
-    return f"{cut}{END * (cut.count(FOUND) - cut.count(END))}{ELLIPSIS}"
+    return f"{cut}{FOUND_END * (cut.count(FOUND) - cut.count(FOUND_END))}{ELLIPSIS}"

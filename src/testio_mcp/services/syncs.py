@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from testio_mcp.domain.freshness import Basis
-from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
+from testio_mcp.domain.syncs import OnProgress, SyncOptions, Tally, Trigger
 from testio_mcp.errors import TestIOMcpError
 from testio_mcp.views.base import Freshness
 from testio_mcp.views.syncs import LockHolder, SyncAnswer, SyncReport
 
 if TYPE_CHECKING:
     from testio_mcp.repositories.syncs import SyncRepository
+    from testio_mcp.sync.background import Spawn
     from testio_mcp.sync.freshness import FreshnessReader
     from testio_mcp.sync.run import Running, Syncer
     from testio_mcp.tables import SyncRun
 
 PROGRESS_SECONDS = 0.5
-
-type Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
-# Products through, products in all, and a sentence.
-type OnProgress = Callable[[int, int, str], Awaitable[None]]
 
 
 class SyncService:
@@ -59,7 +55,7 @@ class SyncService:
             return await self._answer(await self._latest())
         with anyio.move_on_after(wait_seconds):
             while not running.done.is_set():
-                await on_progress(*_how_far(running.tally))
+                await on_progress(*running.tally.progress)
                 with anyio.move_on_after(PROGRESS_SECONDS):
                     await running.done.wait()
         if running.done.is_set():
@@ -106,10 +102,6 @@ class SyncService:
 
     async def _overall(self) -> Freshness:
         return await self._freshness.of(Basis(bugs=True, features=True), datetime.now(UTC))
-
-
-def _how_far(tally: Tally) -> tuple[int, int, str]:
-    return tally.products_done, max(tally.products, 1), tally.words
 
 
 def _report(run: SyncRun | None) -> SyncReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,12 @@ from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.tests import TestFilter, status_meaning
 from testio_mcp.errors import NotFound
-from testio_mcp.services.bugs import bug_summary, refuse_unknown, refuse_unknown_products
-from testio_mcp.services.changes import caveats, deleted, told_of
+from testio_mcp.services.bugs import bug_summary
+from testio_mcp.services.changes import moved_since
 from testio_mcp.services.figures import bug_counts, bug_figures
-from testio_mcp.services.pages import page_of, resolved
+from testio_mcp.services.pages import page_of, resolved, running_kept
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import refuse_unknown_features, refuse_unknown_products
 from testio_mcp.views.base import Page
 from testio_mcp.views.bugs import BugCounts, BugSummary
 from testio_mcp.views.tests import (
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
     from testio_mcp.database.engine import Record
     from testio_mcp.repositories.bugs import BugRepository
     from testio_mcp.repositories.changes import ChangeRepository
+    from testio_mcp.repositories.features import FeatureRepository
     from testio_mcp.repositories.figures import FigureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
     from testio_mcp.sync.freshness import FreshnessReader
 
 LATEST_BUGS = 5
-RUNNING_KEPT = "Tests that still run are included, though they end later."
 
 
 class TestService:
@@ -52,6 +54,7 @@ class TestService:
         tests: TestRepository,
         bugs: BugRepository,
         products: ProductRepository,
+        features: FeatureRepository,
         figures: FigureRepository,
         changes: ChangeRepository,
         freshness: FreshnessReader,
@@ -60,6 +63,7 @@ class TestService:
         self._tests = tests
         self._bugs = bugs
         self._products = products
+        self._features = features
         self._figures = figures
         self._changes = changes
         self._freshness = freshness
@@ -69,30 +73,22 @@ class TestService:
     async def list(self, wanted: TestFilter, paging: Paging) -> Page[TestSummary]:
         now = datetime.now(UTC)
         await refuse_unknown_products(self._products, wanted.product_ids)
-        if wanted.feature_ids:
-            refuse_unknown(
-                "feature", wanted.feature_ids, await self._bugs.known_features(wanted.feature_ids)
-            )
+        await refuse_unknown_features(self._features, wanted.feature_ids)
         found = await self._tests.find(wanted, paging)
         ids = [row.Test.id for row in found.items]
         read = [row.Test.id for row in found.items if row.bugs_read]
         counts = await bug_counts(self._figures, ids, read)
         basis = Basis(product_ids=wanted.product_ids, test_ids=tuple(ids), bugs=True)
-        notes = [RUNNING_KEPT] if wanted.period and wanted.period.keeps_running_tests else []
-        tell, gone = _summary, None
-        if since := wanted.changed_since:
-            notes += await caveats(self._changes, wanted.product_ids, since, self._zone)
-            rows = await self._tests.deleted(wanted, since) if paging.page == 1 else []
-            notes += told_of(rows)
-            gone = deleted(rows) if paging.page == 1 else None
-            tell = _changed
+        tell = _changed if wanted.changed_since else _summary
+        deleted = partial(self._tests.deleted, wanted)
+        notes, gone = await moved_since(self._changes, wanted, paging, self._zone, deleted)
         return page_of(
             [tell(row, counts[row.Test.id]) for row in found.items],
             found.total,
             paging,
             await self._freshness.of(basis, now),
             resolved(wanted.period, "end_at", self._zone.key),
-            notes,
+            running_kept(wanted.period) + notes,
             gone,
         )
 
@@ -132,14 +128,14 @@ class TestService:
             out_of_scope=details.out_of_scope,
             allowed_bugs=AllowedBugs(**details.allowed_bugs),
             requirements=details.requirements,
-            features=[*await self._features(test.id, read)],
+            features=[*await self._tested_features(test.id, read)],
             analytics=_analytics(details.analytics) if details.analytics else None,
             bugs=await bug_figures(self._figures, scope, read=read),
             bugs_by_platform=await self._platforms(test.id),
             latest_bugs=[*await self._latest_bugs(test.id, now)],
         )
 
-    async def _features(self, test_id: int, read: bool) -> Sequence[TestedFeature]:
+    async def _tested_features(self, test_id: int, read: bool) -> Sequence[TestedFeature]:
         scope = Scope(test_ids=(test_id,), statuses=())
         rows = await self._figures.measure(("bug_count",), scope, by=("feature",))
         bugs = {feature_id: number for feature_id, number in rows}

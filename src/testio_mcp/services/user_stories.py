@@ -10,14 +10,14 @@ from testio_mcp.domain.freshness import Basis
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.user_stories import UserStoryFilter, WantedExecution
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.bugs import refuse_unknown, refuse_unknown_products
 from testio_mcp.services.pages import page_of
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import refuse_unknown_features, refuse_unknown_products
 from testio_mcp.views.base import Page
 from testio_mcp.views.user_stories import ExecutedStory, UserStorySummary
 
 if TYPE_CHECKING:
-    from testio_mcp.repositories.bugs import BugRepository
+    from testio_mcp.repositories.features import FeatureRepository
     from testio_mcp.repositories.products import ProductRepository
     from testio_mcp.repositories.tests import TestRepository
     from testio_mcp.repositories.user_stories import UserStoryRepository
@@ -37,14 +37,14 @@ class UserStoryService:
         self,
         stories: UserStoryRepository,
         tests: TestRepository,
-        bugs: BugRepository,
         products: ProductRepository,
+        features: FeatureRepository,
         freshness: FreshnessReader,
     ) -> None:
         self._stories = stories
         self._tests = tests
-        self._bugs = bugs
         self._products = products
+        self._features = features
         self._freshness = freshness
 
     @read_through
@@ -53,8 +53,7 @@ class UserStoryService:
         if wanted.product_id:
             await refuse_unknown_products(self._products, (wanted.product_id,))
         if wanted.feature_id:
-            ids = (wanted.feature_id,)
-            refuse_unknown("feature", ids, await self._bugs.known_features(ids))
+            await refuse_unknown_features(self._features, (wanted.feature_id,))
         if wanted.test_id:
             return await self._of_test(wanted, paging)
         return await self._of_product(wanted, paging)
@@ -90,11 +89,10 @@ class UserStoryService:
             if wanted.feature_id in (0, story.feature_id)
             and wanted.execution_status in (WantedExecution.ANY, story.execution_status)
         ]
-        page = stories[paging.offset : paging.offset + paging.page_size]
         is_narrowed = wanted.execution_status is not WantedExecution.ANY
         is_read = await self._stories.were_executions_read(wanted.test_id)
         return page_of(
-            await self._completed(page),
+            await self._completed(paging.cut(stories)),
             len(stories),
             paging,
             freshness,

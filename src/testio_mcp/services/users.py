@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 from testio_mcp.domain.bugs import BugStatus, Severity
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.freshness import Basis
+from testio_mcp.domain.ids import MAX_ID
 from testio_mcp.domain.names import holds, plain
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.domain.users import CUSTOMER_KEYS, UserFilter, UserType
 from testio_mcp.errors import InvalidRequest, NotFound, TestIOMcpError
-from testio_mcp.services.bugs import refuse_unknown_products
 from testio_mcp.services.figures import bug_figures
-from testio_mcp.services.pages import in_order_of, page_of, resolved
+from testio_mcp.services.pages import in_order_of, page_of, resolved, running_kept
 from testio_mcp.services.reading import read_through
+from testio_mcp.services.refusals import refuse_unknown_products
 from testio_mcp.views.base import Freshness, Page
 from testio_mcp.views.users import (
     CustomerDetail,
@@ -47,7 +48,6 @@ OF_CUSTOMERS = (
     "last activity is the latest start or end of one, until now."
 )
 WITHIN = "Last activity is that within what was asked for."
-RUNNING_KEPT = "Tests that still run are included, though they end later."
 # Candidates to name where a name fits several people.
 MOST_CANDIDATES = 10
 
@@ -107,10 +107,9 @@ class UserService:
         notes = [OF_TESTERS if of_testers else OF_CUSTOMERS, NAMESAKES]
         if wanted.product_ids or wanted.period:
             notes.append(WITHIN)
-        if wanted.period and wanted.period.keeps_running_tests:
-            notes.append(RUNNING_KEPT)
+        notes += running_kept(wanted.period)
         return page_of(
-            await self._completed(people[paging.offset :][: paging.page_size], wanted),
+            await self._completed(paging.cut(people), wanted),
             len(people),
             paging,
             freshness,
@@ -320,7 +319,7 @@ def _refusal(
             f"{text!r} fits {len(found)} people: {_named(found[:MOST_CANDIDATES])}{more}.",
             hint="Call get_user_summary with the id of one of them.",
         )
-    if text.isdecimal() and len(text) < len(str(2**63)):
+    if text.isdecimal() and len(text) < len(str(MAX_ID)):
         return NotFound("user", int(text), caveat=caveat or None)
     near = closest(wanted, [user.name for user in people])
     closest_people = [user for user in people if user.name in near]

@@ -6,16 +6,14 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import SQLModel, col
 
 from testio_mcp.database.engine import WriteSession, fetch
-from testio_mcp.domain.freshness import Unit
+from testio_mcp.domain.freshness import OF_A_PRODUCT, OF_A_TEST, Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind, Outcome
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.problems import close, close_bugs, end, open_problems
+from testio_mcp.sync.stamps import forget_stamps, read_later
 from testio_mcp.sync.statements import table_of
-from testio_mcp.sync.store import forget_stamps, read_later
 from testio_mcp.tables import Bug, Feature, Problem, Product, Test, UserStory
-
-OF_A_TEST = (Unit.TEST, Unit.BUGS, Unit.EXECUTION)
 
 
 async def delete_product(sync: SyncContext, product_id: int, began: datetime) -> None:
@@ -37,8 +35,7 @@ async def delete_product(sync: SyncContext, product_id: int, began: datetime) ->
         for kind, (model, condition) in ours.items():
             await _mark(session, sync, kind, model, condition)
         await forget_stamps(session, sync.customer_id, OF_A_TEST, tests)
-        lists = (Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
-        await forget_stamps(session, sync.customer_id, lists, [product_id])
+        await forget_stamps(session, sync.customer_id, OF_A_PRODUCT, [product_id])
         of_product = col(Problem.product_id) == product_id
         problems = await open_problems(session, sync.customer_id, of_product)
         await end(session, [problem.event_id for problem in problems])

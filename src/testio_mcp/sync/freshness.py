@@ -1,28 +1,25 @@
-"""How current an answer is: the only place that decides what is stale and says so."""
+"""How current an answer is, in words, and how long a call waits for what is stale."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from math import ceil
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from testio_mcp.database.engine import ReadSession, Record, fetch
-from testio_mcp.domain.freshness import Basis, State, Unit
-from testio_mcp.domain.problems import missing
-from testio_mcp.domain.syncs import RunStatus, Tally
+from testio_mcp.domain.freshness import Basis, State
+from testio_mcp.domain.syncs import OnProgress, RunStatus, Tally
 from testio_mcp.errors import ApiNotFound, NotFound, TestIOMcpError
-from testio_mcp.sync.ages import ages_of_lists, ages_of_tests, concerns
-from testio_mcp.sync.pages import PER_PAGE
-from testio_mcp.sync.rules import REVIEW_TTL, Rules
-from testio_mcp.sync.stale import MOST_REQUESTS, Stale, overview, stale_units
-from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
-from testio_mcp.tables import Problem, SyncRun
+from testio_mcp.sync.ages import Ages, ages_of
+from testio_mcp.sync.condition import Condition
+from testio_mcp.sync.portions import MOST_REQUESTS
+from testio_mcp.sync.rules import Rules
+from testio_mcp.sync.stale import Stale, overview, stale_units
+from testio_mcp.tables import SyncRun
 from testio_mcp.views.base import Freshness
 
 if TYPE_CHECKING:
@@ -35,50 +32,9 @@ PROGRESS_SECONDS = 0.5
 LOOKS = 3
 NOTHING_READ = "testio-mcp is offline, and nothing was read before."
 
-# Products through, products in all, and a sentence.
-type OnProgress = Callable[[int, int, str], Awaitable[None]]
-
 
 async def unseen(done: int, total: int, words: str) -> None:
     """Nobody watches."""
-
-
-@dataclass
-class Condition:
-    """What keeps the cache from being refreshed; shared by all calls of a process."""
-
-    # Something only a person can mend, such as a missing token.
-    blocked: TestIOMcpError | None = None
-    last_error: TestIOMcpError | None = None
-    # Whether the token has been seen to be this customer's.
-    is_verified: bool = False
-    is_offline: bool = False
-
-    @property
-    def failure(self) -> TestIOMcpError | None:
-        return self.blocked or self.last_error
-
-
-@dataclass
-class _Ages:
-    """The stamps of a basis: when it was read, and what of it never was."""
-
-    live: list[datetime] = field(default_factory=list)
-    review: list[datetime] = field(default_factory=list)
-    settled: list[datetime] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    # What was not asked for on purpose.
-    omitted: list[str] = field(default_factory=list)
-
-    @property
-    def as_of(self) -> datetime | None:
-        changeable = self.live + self.review
-        return min(changeable) if changeable else max(self.settled, default=None)
-
-    def overdue(self, now: datetime, ttl: timedelta) -> bool:
-        return any(now - at > ttl for at in self.live) or any(
-            now - at > REVIEW_TTL for at in self.review
-        )
 
 
 class FreshnessReader:
@@ -114,16 +70,13 @@ class FreshnessReader:
         Raises what keeps the cache empty, when nothing of the basis was ever read.
         """
         self._bases.append(basis)
-        ages = _Ages()
-        products = await self._lists(basis, ages)
-        has_problems = await self._tests(basis, ages, now)
-        incomplete = ages.missing + ages.omitted
-        if has_problems:
-            incomplete += await self._problems(basis, products)
+        ages = await ages_of(self._session, basis, self._rules, now, may_look_up=self.may_look_up)
+        self._requests += ages.requests
         state, reason = await self._state(ages, now)
+        incomplete = ages.missing + ages.omitted + ages.problems
         return Freshness(as_of=ages.as_of, state=state, reason=reason, incomplete=incomplete)
 
-    async def _state(self, ages: _Ages, now: datetime) -> tuple[State, str | None]:
+    async def _state(self, ages: Ages, now: datetime) -> tuple[State, str | None]:
         if self._condition.is_offline:
             return State.OFFLINE, None if ages.as_of else NOTHING_READ
         if ages.as_of is None:
@@ -229,84 +182,13 @@ class FreshnessReader:
 
     async def _tell(self, tally: Tally | None) -> None:
         if tally:
-            await self._on_progress(tally.products_done, max(tally.products, 1), tally.words)
+            await self._on_progress(*tally.progress)
             return
         loading = await self._loading()
         await self.let_go()
         await self._on_progress(0, 1, loading or "TestIO is being asked.")
 
-    async def _lists(self, basis: Basis, ages: _Ages) -> dict[int, str]:
-        """Adds the lists of the products, and returns their names."""
-        kinds = [Unit.TESTS] * basis.lists + [Unit.FEATURES] * basis.features
-        rows = await ages_of_lists(self._session, basis)
-        self._requests += len(kinds) * len(rows) + basis.of_all_products
-        for kind in kinds:
-            for row in rows:
-                at = getattr(row, kind)
-                ages.live += _present(at)
-                if at is None:
-                    ages.missing.append(f"The {kind} of {_named(row)} have not been read yet.")
-        if basis.lists:
-            ages.omitted += [
-                f"Of {_named(row)}, tests that ended before {row.since:%Y-%m-%d} "
-                "were not asked for."
-                for row in rows
-                if row.since
-            ]
-        return {row.id: row.name for row in rows}
-
-    async def _tests(self, basis: Basis, ages: _Ages, now: datetime) -> bool:
-        """Adds the tests and their bugs, and returns whether there is any problem."""
-        row = await ages_of_tests(self._session, basis, now - self._rules.review)
-        if basis.of_all_products:
-            ages.live += _present(row.products)
-        self._requests += ceil(row.tests / PER_PAGE) if basis.tests else 0
-        self._requests += ceil(row.tests / TESTS_PER_BUG_CALL) if basis.bugs else 0
-        if basis.tests:
-            ages.live += _present(row.live)
-            ages.review += _present(row.review)
-            ages.settled += _present(row.newest)
-        if basis.bugs:
-            ages.live += _present(row.live_bugs)
-            ages.review += _present(row.review_bugs)
-            ages.settled += _present(row.newest_bugs)
-            if row.unread_bugs:
-                bugs = f"The bugs of {_tests(row.unread_bugs)}"
-                ages.missing.append(f"{bugs} have not been read yet.")
-        if basis.executions:
-            self._add_executions(row, ages)
-        return bool(row.has_problems)
-
-    def _add_executions(self, row: Record, ages: _Ages) -> None:
-        self._requests += row.tests
-        ages.live += _present(row.live_executions)
-        ages.review += _present(row.review_executions)
-        ages.settled += _present(row.newest_executions)
-        if row.unread_executions:
-            # No sync reads them: where nobody asks TestIO they are left out on purpose.
-            lacks = ages.missing if self.may_look_up else ages.omitted
-            lacks.append(
-                f"How features and user stories fared in {_tests(row.unread_executions)} "
-                "has not been read yet."
-            )
-
-    async def _problems(self, basis: Basis, products: dict[int, str]) -> list[str]:
-        """What an answer on this basis may lack because it could not be read, in sentences."""
-        of = col(Problem.product_id)
-        query = (
-            select(of, col(Problem.kind), func.count().label("number"))
-            .where(concerns(basis))
-            .where(or_(of.in_(products), of.is_(None)))
-            .group_by(of, col(Problem.kind))
-            .order_by(of, col(Problem.kind))
-        )
-        lines = []
-        for row in await fetch(self._session, query):
-            name = products.get(row.product_id)
-            lines.append(missing(row.kind, row.number, name and f"{name} ({row.product_id})"))
-        return lines
-
-    def _why_stale(self, ages: _Ages, now: datetime) -> str | None:
+    def _why_stale(self, ages: Ages, now: datetime) -> str | None:
         if self._reason and (ages.missing or ages.overdue(now, self._rules.ttl)):
             return self._reason
         if self._condition.blocked and (ages.live or ages.review or ages.missing):
@@ -342,18 +224,6 @@ class FreshnessReader:
         counts = rows[0][0].counts
         tests, bugs = (sum(counts.get(kind, {}).values()) for kind in ("tests", "bugs"))
         return f"The first sync is running: {tests:,} tests and {bugs:,} bugs so far."
-
-
-def _named(product: Record) -> str:
-    return f"product {product.name} ({product.id})"
-
-
-def _present(*stamps: datetime | None) -> Sequence[datetime]:
-    return [at for at in stamps if at is not None]
-
-
-def _tests(number: int) -> str:
-    return f"{number:,} test{'s' if number > 1 else ''}"
 
 
 async def _wait(flights: Sequence[Flight], seconds: float | None = None) -> None:

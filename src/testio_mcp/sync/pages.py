@@ -15,8 +15,8 @@ import anyio
 from testio_mcp.api.answers import Listing
 from testio_mcp.api.payloads import TestPayload
 from testio_mcp.errors import ApiError, ApiUnauthorized
+from testio_mcp.sync.portions import PER_PAGE
 
-PER_PAGE = 25
 # A page that fails is read in parts of so many rows, a part that fails row by row.
 PART = 5
 # The first wave tells whether there is more at all; later ones guess that there is much more.
@@ -56,7 +56,7 @@ class Hole:
 
 class Fetch(Protocol):
     async def __call__(
-        self, page: int, per_page: int, attempts: int | None = None
+        self, *, page: int, per_page: int, attempts: int | None = None
     ) -> Listing[TestPayload]: ...
 
 
@@ -305,7 +305,7 @@ class TestList:
 
     async def _outcome(self, page: int, per_page: int, attempts: int | None) -> Outcome:
         try:
-            return await self._fetch(page, per_page, attempts)
+            return await self._fetch(page=page, per_page=per_page, attempts=attempts)
         except ApiUnauthorized:
             raise
         except ApiError as error:

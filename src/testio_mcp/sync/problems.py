@@ -16,6 +16,9 @@ from testio_mcp.sync.mapping import Row
 from testio_mcp.sync.statements import Prepared, among, insert_missing, table_of, upsert, within
 from testio_mcp.tables import Problem, ProblemTest
 
+# What tells one problem from another: subject, product and item.
+type Key = tuple[str, int | None, int | None]
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -36,7 +39,7 @@ class Failure:
         return f"{self.what} could not be {self.verb}: {self.error}"
 
     @property
-    def key(self) -> tuple[str, int | None, int | None]:
+    def key(self) -> Key:
         return (self.subject, self.product_id, self.item_id)
 
 
@@ -46,7 +49,7 @@ async def remember(session: WriteSession, customer_id: int, failures: Iterable[F
     if not failures:
         return
     known = {
-        (problem.kind, problem.product_id, problem.item_id): problem
+        _key(problem): problem
         for problem in await open_problems(session, customer_id)
         if problem.positions is None
     }
@@ -94,6 +97,22 @@ async def open_problems(
     return [problem for (problem,) in await fetch(session, query)]
 
 
+def _key(problem: Problem) -> Key:
+    return (problem.kind, problem.product_id, problem.item_id)
+
+
+async def _over(
+    session: ReadSession,
+    customer_id: int,
+    but: Iterable[Failure],
+    *conditions: ColumnElement[bool],
+) -> list[str]:
+    """The open problems under these conditions, but those that still are."""
+    still = {failure.key for failure in but}
+    found = await open_problems(session, customer_id, *conditions)
+    return [problem.event_id for problem in found if _key(problem) not in still]
+
+
 async def close(
     session: WriteSession,
     customer_id: int,
@@ -114,13 +133,7 @@ async def close(
         conditions.append(col(Problem.product_id).is_not_distinct_from(product_id))
     else:
         conditions.append(among(col(Problem.item_id), items))
-    still = {failure.key for failure in but}
-    over = [
-        problem.event_id
-        for problem in await open_problems(session, customer_id, *conditions)
-        if (problem.kind, problem.product_id, problem.item_id) not in still
-    ]
-    await end(session, over)
+    await end(session, await _over(session, customer_id, but, *conditions))
 
 
 @cache
@@ -143,12 +156,7 @@ async def close_bugs(
     if not await _are_open()(session, subjects=subjects):
         return
     about_bugs = col(Problem.kind).in_(subjects)
-    still = {failure.key for failure in but}
-    over = [
-        problem.event_id
-        for problem in await open_problems(session, customer_id, about_bugs)
-        if (problem.kind, problem.product_id, problem.item_id) not in still
-    ]
+    over = await _over(session, customer_id, but, about_bugs)
     if not over:
         return
     of_problem = col(ProblemTest.event_id).in_(over)

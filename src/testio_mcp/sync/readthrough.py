@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
 
@@ -18,20 +17,20 @@ from testio_mcp.errors import (
     TestIOMcpError,
     leading,
 )
+from testio_mcp.sync.background import Spawn
+from testio_mcp.sync.condition import Condition
 from testio_mcp.sync.context import SyncContext
-from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.refresh import (
     look_up,
     refresh_bugs,
     refresh_features,
-    refresh_products,
     refresh_test,
     refresh_tests,
 )
 from testio_mcp.sync.run import NewContext, Syncer
 from testio_mcp.sync.stale import Stale
+from testio_mcp.sync.steps_catalogue import sync_products
 
-type Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 type Key = tuple[str, int]
 # Reads what the keys stand for.
 type Work = Callable[[SyncContext, set[Key]], Awaitable[None]]
@@ -138,7 +137,7 @@ class Refresher:
             if kind == "features":
                 await refresh_features(sync, id)
             else:
-                await refresh_products(sync)
+                await sync_products(sync)
 
     async def _sync(self, _sync: SyncContext, _keys: set[Key]) -> None:
         if self._syncer.current:
@@ -197,7 +196,7 @@ class Refresher:
         async with self._verifying:
             if self._condition.is_verified:
                 return False
-            await refresh_products(sync)
+            await sync_products(sync)
             self._condition.is_verified = True
         return True
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlmodel import col
 
@@ -12,21 +13,17 @@ from testio_mcp.domain.syncs import Kind
 from testio_mcp.errors import ApiNotFound
 from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.deletions import delete_test
-from testio_mcp.sync.pages import PER_PAGE, Hole, TestList, Worth
+from testio_mcp.sync.pages import Hole, TestList, Worth
+from testio_mcp.sync.portions import PER_PAGE, QUIET_PAGES
 from testio_mcp.sync.problems import open_problems
+from testio_mcp.sync.stamps import stamp, take_whole_list
 from testio_mcp.sync.steps_bugs import sync_bugs_of
-from testio_mcp.sync.steps_catalogue import sync_features, sync_products
-from testio_mcp.sync.steps_tests import QUIET_PAGES, pages_of
-from testio_mcp.sync.store import stamp, take_whole_list
+from testio_mcp.sync.steps_catalogue import sync_features
+from testio_mcp.sync.steps_tests import pages_of
 from testio_mcp.sync.store_bugs import store_bug
 from testio_mcp.sync.store_catalogue import keep_product, load_reasons
 from testio_mcp.sync.store_tests import store_test, store_tests
 from testio_mcp.tables import Problem, Product, Test
-
-
-async def refresh_products(sync: SyncContext) -> None:
-    """The list of products; raises ConfigurationError for a token of another customer."""
-    await sync_products(sync)
 
 
 async def refresh_features(sync: SyncContext, product_id: int) -> None:
@@ -99,18 +96,13 @@ async def _look_up_bug(sync: SyncContext, bug_id: int) -> None:
 async def _refresh_list(sync: SyncContext, product_id: int) -> set[int]:
     """Read the newest pages until they hold no news; returns the tests on them."""
 
-    async def fetch_page(
-        page: int, per_page: int, attempts: int | None = None
-    ) -> Listing[TestPayload]:
-        return await sync.client.tests(product_id, page=page, per_page=per_page, attempts=attempts)
-
     async def keep(listing: Listing[TestPayload]) -> Worth:
         return Worth.NEWS if await _store(sync, product_id, listing) else Worth.NOTHING
 
     began = datetime.now(UTC)
     async with sync.database.write() as writing:
         whole = await take_whole_list(writing, sync.customer_id, product_id)
-    listed = TestList(fetch_page, keep)
+    listed = TestList(partial(sync.client.tests, product_id), keep)
     await listed.read_news(QUIET_PAGES)
     holes = [row for row in listed.rows if isinstance(row, Hole)]
     async with sync.database.read() as session:

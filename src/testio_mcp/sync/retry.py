@@ -1,7 +1,6 @@
 """What people do about problems: name the missing tests, ask for them again, or give up."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,27 +26,10 @@ from testio_mcp.sync.store_catalogue import load_reasons
 from testio_mcp.sync.store_tests import store_test
 from testio_mcp.sync.stretches import Stretch
 from testio_mcp.tables import Problem, ProblemTest, Product, Test
+from testio_mcp.views.problems import RetriedTest, RetryReport
 
 # How many tests were asked for, and how many there are in all.
 type OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class RetriedTest:
-    """What came of one test: stored unless there is an error, and the problem it ended."""
-
-    test_id: int
-    error: str | None = None
-    closed: str | None = None
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Of the product's mapped tests; `incomplete` is what else could not be read with them."""
-
-    product: str
-    tests: list[RetriedTest]
-    incomplete: list[str]
 
 
 class Repairs:
@@ -82,18 +64,22 @@ class Repairs:
             ]
             await upsert(session, ProblemTest, rows)
 
-    async def retry(self, product_id: int, on_progress: OnProgress) -> Retry:
+    async def retry(self, product_id: int, on_progress: OnProgress) -> RetryReport:
         """Ask for each mapped test of the product; raises SyncInProgress while a sync runs."""
         async with self._database.read() as session:
             products = await fetch(session, select(col(Product.id), col(Product.name)))
             names = {id: name for id, name in products}
             refuse_unknown_products([product_id], names)
             is_anything_mapped = bool(await mapped_tests(session, product_id))
-        if not is_anything_mapped:
-            return Retry(names[product_id], [], [])
-        async with self._syncer.context(SyncOptions((product_id,))) as sync:
-            tests = await _Tests(sync, product_id).retry(on_progress)
-        return Retry(names[product_id], tests, sync.tally.incomplete)
+        tests: list[RetriedTest] = []
+        incomplete: list[str] = []
+        if is_anything_mapped:
+            async with self._syncer.context(SyncOptions((product_id,))) as sync:
+                tests = await _Tests(sync, product_id).retry(on_progress)
+            incomplete = sync.tally.incomplete
+        return RetryReport(
+            product_id=product_id, product=names[product_id], tests=tests, incomplete=incomplete
+        )
 
     async def clear(self, event_ids: Collection[str]) -> tuple[int, int]:
         """Forget these problems; how many there still were, and how many tests were mapped."""
@@ -141,7 +127,9 @@ class _Tests:
             # They may be newer than the catalogue that is stored.
             await sync_features(self._sync, product.payload)
         closed = await self._end_events(mapped)
-        return [RetriedTest(id, self._errors.get(id), closed.get(id)) for id in ids]
+        return [
+            RetriedTest(test_id=id, error=self._errors.get(id), closed=closed.get(id)) for id in ids
+        ]
 
     async def _read(self, id: int) -> None:
         try:

@@ -1,15 +1,21 @@
-"""From which age on things count as stale, and until when a test may change."""
+"""From which age on things are read again, and until when a test may change."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_, case, func
+from sqlmodel import col
 
 from testio_mcp.domain.tests import FINAL
+from testio_mcp.tables import Test
 
 # Bugs of an archived test are read daily; a sync may come half a day late.
 REVIEW_TTL = timedelta(hours=36)
+# A sync reads them once a day while they may be reviewed.
+REVIEW_INTERVAL = timedelta(hours=23)
+# How often a list of tests is read from end to end, to see what has left it.
+FULL_INTERVAL = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,20 @@ class Rules:
 
 def settled(review_ends_before: Any, test: Any, read: Any, bugs: Any) -> ColumnElement[bool]:
     """Nothing about the test or its bugs can change, and both were read after that was so."""
-    became_final = func.coalesce(test.status_changed_at, test.first_seen_at)
     return and_(
         test.status.in_(FINAL),
         func.coalesce(test.end_at, test.first_seen_at) < review_ends_before,
-        read.at >= became_final,
-        bugs.at >= became_final,
+        read.at >= became_final(test),
+        bugs.at >= became_final(test),
     )
+
+
+def became_final(test: Any) -> ColumnElement[datetime]:
+    """When a test that is final was first seen to be so."""
+    at: ColumnElement[datetime] = func.coalesce(test.status_changed_at, test.first_seen_at)
+    return at
+
+
+def stale_before(rules: Rules, now: datetime) -> ColumnElement[datetime]:
+    """Since when a test has to have been read, as its status has it, not to be stale."""
+    return case((col(Test.status).in_(FINAL), now - REVIEW_TTL), else_=now - rules.ttl)

@@ -22,8 +22,8 @@ from testio_mcp.errors import (
     leading,
 )
 from testio_mcp.repositories.syncs import SyncRepository
+from testio_mcp.sync.condition import Condition
 from testio_mcp.sync.context import SyncContext
-from testio_mcp.sync.freshness import Condition
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.sync.steps import sync_all
 from testio_mcp.tables import SyncRun

@@ -7,24 +7,23 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from testio_mcp.database.engine import ReadSession, Record, fetch
-from testio_mcp.domain.freshness import Basis, Unit
+from testio_mcp.domain.freshness import OF_A_PRODUCT, OF_A_TEST, Basis, Unit
 from testio_mcp.domain.tests import FINAL
-from testio_mcp.sync.rules import REVIEW_TTL, Rules, settled
-from testio_mcp.sync.steps_bugs import TESTS_PER_BUG_CALL
-from testio_mcp.sync.steps_tests import QUIET_PAGES
-from testio_mcp.tables import Product, Stamp, Test
+from testio_mcp.sync.portions import (
+    MOST_REQUESTS,
+    QUIET_PAGES,
+    REQUESTS_PER_CATALOGUE,
+    TESTS_PER_BUG_CALL,
+)
+from testio_mcp.sync.rules import Rules, became_final, settled, stale_before
+from testio_mcp.tables import Product, Stamp, Test, stamp_of
 
-# Beyond so many requests a call leaves the reading to the sync.
-MOST_REQUESTS = 10
-# A catalogue takes the product itself, its features and its user stories.
-REQUESTS_PER_CATALOGUE = 3
-OF_TESTS = (Unit.TEST, Unit.BUGS, Unit.EXECUTION)
-LISTED = (Unit.PRODUCTS, Unit.TESTS, Unit.ALL_TESTS, Unit.FEATURES)
+LISTED = (Unit.PRODUCTS, *OF_A_PRODUCT)
 
 
 @dataclass
@@ -107,10 +106,10 @@ async def _add_executions(
     session: ReadSession, basis: Basis, rules: Rules, now: datetime, stale: Stale
 ) -> None:
     """Also those that were never read; but the rest of the answer is not to wait for them long."""
-    limit = case((col(Test.status).in_(FINAL), now - REVIEW_TTL), else_=now - rules.ttl)
+    limit = stale_before(rules, now)
     query = (
         select(col(Test.id), col(Test.product_id))
-        .join(Stamp, _stamp_of(Stamp, Unit.EXECUTION), isouter=True)
+        .join(Stamp, stamp_of(Test, Stamp, Unit.EXECUTION), isouter=True)
         # Nobody looks for what is stale in an answer about a settled test.
         .where(or_(col(Stamp.at).is_(None), col(Stamp.at) < limit))
         .where(col(Test.id).in_(basis.test_ids or ()))
@@ -119,15 +118,11 @@ async def _add_executions(
         stale.executions[product_id].add(id)
 
 
-def _stamp_of(stamp: Any, unit: Unit) -> ColumnElement[bool]:
-    return and_(col(stamp.id) == col(Test.id), col(stamp.kind) == unit)
-
-
 async def _add_tests(
     session: ReadSession, basis: Basis, rules: Rules, now: datetime, stale: Stale
 ) -> None:
     read, bugs = aliased(Stamp), aliased(Stamp)
-    limit = case((col(Test.status).in_(FINAL), now - REVIEW_TTL), else_=now - rules.ttl)
+    limit = stale_before(rules, now)
 
     def is_due(kind: Any) -> ColumnElement[bool]:
         return or_(kind.at.is_(None), kind.at < limit)
@@ -140,8 +135,8 @@ async def _add_tests(
             is_due(read).label("test"),
             is_due(bugs).label("bugs"),
         )
-        .join(read, _stamp_of(read, Unit.TEST), isouter=True)
-        .join(bugs, _stamp_of(bugs, Unit.BUGS), isouter=True)
+        .join(read, stamp_of(Test, read, Unit.TEST), isouter=True)
+        .join(bugs, stamp_of(Test, bugs, Unit.BUGS), isouter=True)
         .where(~func.coalesce(settled(now - rules.review, Test, read, bugs), False))
         .where(or_(*[is_due(read)] * basis.tests, *[is_due(bugs)] * basis.bugs, false()))
     )
@@ -160,12 +155,11 @@ async def _add_tests(
 async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Record]:
     """By kind and product: units, the oldest and the newest stamp, how many are stale."""
     final, at = col(Test.status).in_(FINAL), col(Stamp.at)
-    of_test = and_(col(Stamp.kind).in_(OF_TESTS), col(Test.id) == col(Stamp.id))
-    of_product = and_(col(Stamp.kind).in_(LISTED), col(Product.id) == col(Stamp.id))
-    limit = case((final, now - REVIEW_TTL), else_=now - rules.ttl)
-    became_final = func.coalesce(col(Test.status_changed_at), col(Test.first_seen_at))
+    of_test = and_(col(Stamp.kind).in_(OF_A_TEST), col(Test.id) == col(Stamp.id))
+    of_product = and_(col(Stamp.kind).in_(OF_A_PRODUCT), col(Product.id) == col(Stamp.id))
+    limit = stale_before(rules, now)
     ended = func.coalesce(col(Test.end_at), col(Test.first_seen_at))
-    is_settled = and_(final, ended < now - rules.review, at >= became_final)
+    is_settled = and_(final, ended < now - rules.review, at >= became_final(Test))
     # Of what a session may not see there is a stamp, but neither a test nor a product.
     is_visible = or_(col(Stamp.id) == 0, col(Test.id).is_not(None), col(Product.id).is_not(None))
     product_id = func.coalesce(col(Product.id), col(Test.product_id))

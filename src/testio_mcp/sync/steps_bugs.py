@@ -1,10 +1,10 @@
 """Reads the bugs of every test that is new, may still change, or changed since they were read."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import anyio
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -17,15 +17,12 @@ from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiError, ApiNotFound, ApiTimeout
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.deletions import delete_bug
+from testio_mcp.sync.portions import TESTS_PER_BUG_CALL
 from testio_mcp.sync.problems import Failure
-from testio_mcp.sync.rules import settled
+from testio_mcp.sync.rules import REVIEW_INTERVAL, became_final, settled
 from testio_mcp.sync.store_bugs import store_bug, store_bugs
-from testio_mcp.tables import Problem, ProblemTest, Stamp, Test
+from testio_mcp.tables import Problem, ProblemTest, Stamp, Test, stamp_of
 
-# TestIO answers bugs unpaged; more tests a call risk its time-out (testio-api: Endpoints).
-TESTS_PER_BUG_CALL = 20
-# Bugs of an archived test are read once a day while they may be reviewed.
-REVIEW_INTERVAL = timedelta(hours=23)
 # So often a batch is halved without any success before the API itself is blamed.
 HALVINGS = 2
 
@@ -126,8 +123,8 @@ async def _due(sync: SyncContext, session: ReadSession, product_id: int) -> list
     read, bugs = aliased(Stamp), aliased(Stamp)
     query = (
         select(col(Test.id))
-        .join(read, and_(col(read.id) == col(Test.id), col(read.kind) == Unit.TEST), isouter=True)
-        .join(bugs, and_(col(bugs.id) == col(Test.id), col(bugs.kind) == Unit.BUGS), isouter=True)
+        .join(read, stamp_of(Test, read, Unit.TEST), isouter=True)
+        .join(bugs, stamp_of(Test, bugs, Unit.BUGS), isouter=True)
         .where(col(Test.product_id) == product_id)
         .order_by(col(Test.id).desc())
     )
@@ -135,8 +132,7 @@ async def _due(sync: SyncContext, session: ReadSession, product_id: int) -> list
         query = query.where(or_(col(Test.end_at).is_(None), col(Test.end_at) >= sync.options.since))
     if not sync.options.force:
         final = col(Test.status).in_(FINAL)
-        became_final = func.coalesce(col(Test.status_changed_at), col(Test.first_seen_at))
-        rested = final & (col(bugs.at) >= became_final)
+        rested = final & (col(bugs.at) >= became_final(Test))
         read_today = rested & (col(bugs.at) > now - REVIEW_INTERVAL)
         done = settled(now - sync.review, Test, read, bugs) | read_today
         with_problems = (

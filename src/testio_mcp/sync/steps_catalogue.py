@@ -31,7 +31,7 @@ async def sync_reject_reasons(sync: SyncContext) -> None:
     try:
         listing = await sync.client.reject_reasons()
     except ApiError as error:
-        failure = Failure(Subject.REJECT_REASONS, "The list of reject reasons", error.message)
+        failure = Failure(Subject.REJECT_REASONS, "The list of rejection reasons", error.message)
         await sync.failed(Kind.BUGS, error, failure.line, [failure])
     else:
         await keep_reasons(sync, listing)
@@ -39,15 +39,19 @@ async def sync_reject_reasons(sync: SyncContext) -> None:
 
 
 async def sync_products(sync: SyncContext) -> list[ProductPayload]:
-    """Store the products in question and return them."""
+    """Store the products in question and return them.
+
+    Raises ConfigurationError for a token of another customer.
+    """
     listing = await sync.client.products()
     seen = {id for id in listing.ids if id is not None}
     async with sync.database.read() as session:
-        await _refuse_another_customer(session, seen)
         known = await _known(session)
+    present = {id for id, is_present in known.items() if is_present}
+    _refuse_another_customer(present, seen)
     wanted = set(sync.options.product_ids)
     _refuse_unknown(wanted - seen - known.keys(), seen)
-    gone = {id for id, is_present in known.items() if is_present} - seen
+    gone = present - seen
     failures: list[Failure] = []
     confirmed = [await _confirmed(sync, id, failures) for id in sorted(gone & (wanted or gone))]
     every = [*listing.items, *(item for item in confirmed if item)]
@@ -86,12 +90,11 @@ async def _confirmed(
         failures.append(failure)
         await sync.failed(Kind.PRODUCTS, error, failure.line, [failure])
     else:
-        return Item(fetched.payload, fetched.raw)
+        return fetched
     return None
 
 
-async def _refuse_another_customer(session: ReadSession, seen: set[int]) -> None:
-    cached = {id for (id,) in await fetch(session, select(col(Product.id)))}
+def _refuse_another_customer(cached: set[int], seen: set[int]) -> None:
     if cached and not cached & seen:
         raise ConfigurationError(
             "This token belongs to another customer: it sees none of the cached products.",

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 
 import anyio
 from sqlalchemy import false, func, or_, select
@@ -19,7 +20,8 @@ from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiError, ApiNotFound, ApiUnauthorized
 from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.deletions import delete_test
-from testio_mcp.sync.pages import PER_PAGE, Hole, Seen, TestList, Worth
+from testio_mcp.sync.pages import Hole, Seen, TestList, Worth
+from testio_mcp.sync.portions import PER_PAGE, QUIET_PAGES
 from testio_mcp.sync.problems import (
     Failure,
     close,
@@ -29,17 +31,13 @@ from testio_mcp.sync.problems import (
     remember,
     settle_mapped,
 )
-from testio_mcp.sync.store import WholeList, stamp, take_whole_list
+from testio_mcp.sync.rules import FULL_INTERVAL
+from testio_mcp.sync.stamps import WholeList, stamp, take_whole_list
 from testio_mcp.sync.store_tests import store_test, store_tests
 from testio_mcp.sync.stretches import is_from_before, remember_stretches, stretches, unexplained
 from testio_mcp.tables import Problem, Test
 
 logger = logging.getLogger(__name__)
-
-# A page without news may be luck; two more make sure.
-QUIET_PAGES = 3
-# How often a list is read from end to end, to see what has left it.
-FULL_INTERVAL = timedelta(hours=24)
 
 
 @dataclass
@@ -68,7 +66,7 @@ class _Tests:
         self._mapped: set[int] = set()
         # Ids of all rows that pages brought so far.
         self._met: set[int] = set()
-        self._listed = TestList(self._fetch, self._keep)
+        self._listed = TestList(partial(sync.client.tests, product.id), self._keep)
 
     async def sync(self) -> None:
         async with self._sync.database.write() as session:
@@ -81,13 +79,6 @@ class _Tests:
             await self._listed.read_all()
         ends = await self._not_listed()
         await self._conclude(ends, await self._read_one_by_one(ends), read_before)
-
-    async def _fetch(
-        self, page: int, per_page: int, attempts: int | None = None
-    ) -> Listing[TestPayload]:
-        return await self._sync.client.tests(
-            self._product.id, page=page, per_page=per_page, attempts=attempts
-        )
 
     async def _keep(self, listing: Listing[TestPayload]) -> Worth:
         recent = [item for item in listing.items if not self._is_past(item.payload.end_at)]

@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import blake2b
 
 from sqlalchemy import bindparam, select
+from sqlmodel import SQLModel
 
 from testio_mcp.api.answers import Fetched, Item, Listing
 from testio_mcp.api.payloads import BugPayload
@@ -17,16 +18,9 @@ from testio_mcp.domain.syncs import Kind
 from testio_mcp.sync.context import SyncContext, unreadable
 from testio_mcp.sync.mapping import Row, bug_details_row, bug_device_rows, bug_row
 from testio_mcp.sync.problems import close, close_bugs, remember
+from testio_mcp.sync.stamps import read_later, stamp
 from testio_mcp.sync.statements import Prepared, table_of, upsert, within
-from testio_mcp.sync.store import (
-    Kept,
-    Raw,
-    existing_ids,
-    keep,
-    read_later,
-    replace_children,
-    stamp,
-)
+from testio_mcp.sync.store import LIST, SINGLE, Kept, Raw, existing_ids, keep, replace_children
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Bug, BugDetails, BugDevice, Feature, Test, TestFeature
 
@@ -57,12 +51,11 @@ async def store_bugs(
 
 async def store_bug(sync: SyncContext, fetched: Fetched[BugPayload]) -> None:
     """One bug that was asked for by its id."""
-    item = Item(fetched.payload, fetched.raw)
     test_ids = {fetched.payload.test.id}
     async with sync.database.write() as session:
         later = await read_later(session, sync.customer_id, Unit.BUGS, test_ids, fetched.began)
         read = test_ids - later
-        kept = await _keep_bugs(session, sync, read, [item], fetched.began, "single")
+        kept = await _keep_bugs(session, sync, read, [fetched], fetched.began, SINGLE)
         await close(session, sync.customer_id, Subject.BUG, items=[fetched.payload.id])
         await remember(session, sync.customer_id, kept.failures)
     sync.note(Kind.BUGS, kept.failures)
@@ -74,12 +67,13 @@ async def _keep_bugs(
     test_ids: set[int],
     items: Sequence[Item[BugPayload]],
     began: datetime,
-    form: str = "list",
+    form: str = LIST,
 ) -> Kept:
     """Those of these tests; a bug of another test is not what was asked for."""
     # A bug's reason for rejection follows from the list of reasons, so that is part of its hash.
     salt = blake2b(repr(sync.reasons).encode(), digest_size=16).digest()
-    products = dict(await _products()(session, customer_id=sync.customer_id, ids=test_ids))
+    products_of = _by_id(Test, "product_id")
+    products = dict(await products_of(session, customer_id=sync.customer_id, ids=test_ids))
     ours = [item for item in items if item.payload.test.id in products]
     references = await _References.of(session, sync, [item.payload for item in ours])
     found = []
@@ -124,19 +118,11 @@ def _made_of(raw: Raw, references: Row) -> Raw:
 
 
 @cache
-def _products() -> Prepared:
-    """The product of each test that is stored."""
-    columns = table_of(Test).c
+def _by_id(model: type[SQLModel], column: str) -> Prepared:
+    """A column of each row that is stored."""
+    columns = table_of(model).c
     ours = columns.customer_id == bindparam("customer_id")
-    return Prepared(select(columns.id, columns.product_id).where(within(columns.id, "ids"), ours))
-
-
-@cache
-def _features_of() -> Prepared:
-    """The feature of each test feature that is stored."""
-    columns = table_of(TestFeature).c
-    ours = columns.customer_id == bindparam("customer_id")
-    return Prepared(select(columns.id, columns.feature_id).where(within(columns.id, "ids"), ours))
+    return Prepared(select(columns.id, columns[column]).where(within(columns.id, "ids"), ours))
 
 
 class _References:
@@ -156,7 +142,8 @@ class _References:
         authors = [bug.author.name for bug in bugs if bug.author]
         people = await user_ids(session, sync, "tester", authors)
         named = {bug.test_feature.id for bug in bugs if bug.test_feature}
-        test_features = dict(await _features_of()(session, customer_id=sync.customer_id, ids=named))
+        features_of = _by_id(TestFeature, "feature_id")
+        test_features = dict(await features_of(session, customer_id=sync.customer_id, ids=named))
         ids = {bug.test_feature.feature_id for bug in bugs if bug.test_feature} - {None}
         features = await existing_ids(
             session, Feature, {id for id in ids if id is not None}, sync.customer_id

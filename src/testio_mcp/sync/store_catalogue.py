@@ -30,8 +30,9 @@ from testio_mcp.sync.mapping import (
     user_story_row,
 )
 from testio_mcp.sync.problems import Failure, close, remember
+from testio_mcp.sync.stamps import forget_stamps, read_later, stamp
 from testio_mcp.sync.statements import among, insert_missing, table_of, upsert
-from testio_mcp.sync.store import Raw, existing_ids, forget_stamps, keep, read_later, stamp
+from testio_mcp.sync.store import SINGLE, Raw, existing_ids, keep
 from testio_mcp.tables import Bug, Customer, Feature, Product, RejectReason, User, UserStory
 
 # Each listing with the section it was read for, None where a product has no sections.
@@ -70,7 +71,7 @@ async def keep_product(sync: SyncContext, fetched: Fetched[ProductPayload]) -> N
     raw = Raw.of(fetched.payload.id, fetched.raw)
     async with sync.database.write() as session:
         row = (raw, product_row(fetched.payload))
-        await keep(session, sync, Kind.PRODUCTS, Product, [row], "single")
+        await keep(session, sync, Kind.PRODUCTS, Product, [row], SINGLE)
 
 
 async def keep_reasons(sync: SyncContext, listing: Listing[RejectReasonPayload]) -> None:

@@ -25,13 +25,11 @@ from testio_mcp.sync.mapping import (
     test_row,
 )
 from testio_mcp.sync.problems import Failure, close, remember
+from testio_mcp.sync.stamps import read_later, stamp
 from testio_mcp.sync.statements import Prepared, insert_missing, table_of, upsert, within
-from testio_mcp.sync.store import Raw, existing_ids, keep, read_later, replace_children, stamp
+from testio_mcp.sync.store import LIST, SINGLE, Raw, existing_ids, keep, replace_children
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Feature, Product, StoryExecution, Test, TestDetails, TestFeature
-
-# The form of an answer about one test, which tells more than a list.
-SINGLE = "single"
 
 
 async def store_tests(
@@ -39,7 +37,7 @@ async def store_tests(
     product_id: int,
     items: Sequence[Item[TestPayload]],
     began: datetime,
-    form: str = "list",
+    form: str = LIST,
     unreadable: Sequence[Failure] = (),
 ) -> set[int]:
     """One transaction: the tests, their parents and their children, and the stamp of each.
@@ -86,8 +84,7 @@ async def store_test(sync: SyncContext, product_id: int, fetched: Fetched[TestPa
                 f"Test {fetched.payload.id} belongs to product {named.id}, which is not synced."
             )
         product_id = named.id
-    item = Item(fetched.payload, fetched.raw)
-    await store_tests(sync, product_id, [item], fetched.began, form=SINGLE)
+    await store_tests(sync, product_id, [fetched], fetched.began, form=SINGLE)
     return product_id
 
 

@@ -9,7 +9,7 @@ from testio_mcp.tables.fence import fence
 from testio_mcp.tables.problem import Problem, ProblemTest
 from testio_mcp.tables.product import Product
 from testio_mcp.tables.reject_reason import RejectReason
-from testio_mcp.tables.sync import Payload, Stamp, SyncRun
+from testio_mcp.tables.sync import Payload, Stamp, SyncRun, stamp_of
 from testio_mcp.tables.test import Test, TestDetails
 from testio_mcp.tables.user import User
 
@@ -35,6 +35,7 @@ __all__ = [
     "UserStory",
     "fence",
     "metadata",
+    "stamp_of",
 ]
 
 TABLES: tuple[type[SQLModel], ...] = (

@@ -42,7 +42,7 @@ class Bug(Owned, OfProduct, Deletable, table=True):
     previous_status: str | None = None
     status_changed_at: datetime | None = None
     known: bool = False
-    # The key of a reject reason; null where the bug is not rejected or the reason unknown.
+    # The key of a rejection reason; null where the bug is not rejected or the reason unknown.
     rejection_reason: str | None = None
     reporter_id: int | None = Field(default=None, foreign_key="users.id")
     language: str | None = None

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
-from sqlmodel import Field
+from sqlalchemy import JSON, ColumnElement, Index, and_
+from sqlmodel import Field, col
 
+from testio_mcp.domain.freshness import Unit
 from testio_mcp.tables.base import Deflated, Owned
 
 
@@ -45,6 +46,11 @@ class Stamp(Owned, table=True):
     at: datetime
     # For a product's test list: tests that ended before this were never asked for; null: all were.
     since: datetime | None = None
+
+
+def stamp_of(thing: Any, stamp: Any, unit: Unit) -> ColumnElement[bool]:
+    """Joins a test or a product with when this unit of it was read."""
+    return and_(col(stamp.id) == col(thing.id), col(stamp.kind) == unit)
 
 
 class Payload(Owned, table=True):

@@ -32,6 +32,7 @@ SIZES = ("page_size", "limit")
 
 type Renderer[V: View] = Callable[[V, ZoneInfo], str]
 type Answer[**P, V: View] = Callable[P, Awaitable[V]]
+type Report = Callable[[int, int, str], Awaitable[None]]
 type Pictures[V: View] = Callable[[V], Awaitable[list[ContentBlock]]]
 
 
@@ -81,15 +82,21 @@ def service[S](service_type: type[S]) -> Any:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[S]:
-        app, context = await current_app(), get_context()
-
-        async def report(done: int, total: int, words: str) -> None:
-            await context.report_progress(done, total, words)
-
-        async with app.services.open(service_type, report) as instance:
+        app = await current_app()
+        async with app.services.open(service_type, progress_report()) as instance:
             yield instance
 
     return Depends(opened)
+
+
+def progress_report() -> Report:
+    """Tells the client of the running call how far it is, whichever task is at work."""
+    context = get_context()
+
+    async def report(done: int, total: int, words: str) -> None:
+        await context.report_progress(done, total, words)
+
+    return report
 
 
 async def current_app() -> Any:

@@ -1,6 +1,5 @@
 """Turns errors of a call into text that tells a model what to do next."""
 
-import logging
 from typing import Any
 
 from fastmcp.exceptions import NotFoundError, ToolError, ValidationError
@@ -10,8 +9,6 @@ from pydantic import ValidationError as PydanticError
 
 from testio_mcp.domain.text import closest, one_line
 from testio_mcp.errors import expected
-
-logger = logging.getLogger(__name__)
 
 
 class ExplainErrors(Middleware):

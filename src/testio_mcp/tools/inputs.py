@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidatorFunctionWrapHandler
 
-MAX_ID = 2**63 - 1
+from testio_mcp.domain.ids import MAX_ID
+
 # How the parts of links to TestIO are called.
 LINKED = {
     "product": "products",

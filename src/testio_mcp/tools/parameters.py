@@ -8,7 +8,7 @@ from testio_mcp.analytics.dimensions import DIMENSIONS
 from testio_mcp.analytics.metrics import METRICS
 from testio_mcp.domain.bugs import BugSort, BugStatus, Detail, Known, Severity
 from testio_mcp.domain.features import FeatureSort, HasUserStories
-from testio_mcp.domain.metrics import ChartChoice
+from testio_mcp.domain.metrics import MOST_ROWS, ChartChoice
 from testio_mcp.domain.periods import GRAMMAR
 from testio_mcp.domain.products import ProductSort, ProductType
 from testio_mcp.domain.reports import DEFAULT_PERIOD, ReportFormat, Section
@@ -91,7 +91,9 @@ KnownFilter = Annotated[
     BeforeValidator(switch("yes", "no")),
     Field(description="Bugs marked as known: any, yes, no."),
 ]
-RejectionReasons = Annotated[Listed[str], Field(description="Keys of reject reasons; empty: all.")]
+RejectionReasons = Annotated[
+    Listed[str], Field(description="Keys of rejection reasons; empty: all.")
+]
 ReportedBy = Annotated[Listed[str], Field(description="Names of testers; empty: all.")]
 OperatingSystems = Annotated[
     Listed[str], Field(description="Systems of the bug's devices, such as iOS; empty: all.")
@@ -137,7 +139,7 @@ FigureStatuses = Annotated[
 FigureOrder = Annotated[
     OneOf[str], Field(description="A metric or dimension; -name is descending.")
 ]
-RowLimit = Annotated[int, Field(ge=1, le=200, description="Most items to return.")]
+RowLimit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="Most items to return.")]
 ChartKind = Annotated[
     ChartChoice, BeforeValidator(switch("auto", "")), Field(description="Also draw a picture.")
 ]

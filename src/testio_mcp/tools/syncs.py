@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from fastmcp.server.dependencies import get_context
-
 from testio_mcp.rendering.syncs import sync_answer
 from testio_mcp.services.syncs import SyncService
-from testio_mcp.tools.define import current_app, service, sync_tool
+from testio_mcp.tools.define import current_app, progress_report, service, sync_tool
 from testio_mcp.tools.parameters import ProductIds, Since, WaitSeconds
 from testio_mcp.views.syncs import SyncAnswer
 
@@ -22,9 +20,4 @@ async def sync_data(
 ) -> SyncAnswer:
     """Start or join a sync with TestIO; it goes on in the background after the wait."""
     options = (await current_app()).options(product_ids, since or None)
-    context = get_context()
-
-    async def report(done: int, total: int, words: str) -> None:
-        await context.report_progress(done, total, words)
-
-    return await syncs.start(options, wait_seconds, report)
+    return await syncs.start(options, wait_seconds, progress_report())

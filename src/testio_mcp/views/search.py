@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SerializerFunctionWrapHandler, field_serializer, model_serializer
 
-from testio_mcp.domain.search import END, FOUND, SearchKind
+from testio_mcp.domain.search import FOUND, FOUND_END, SearchKind
 from testio_mcp.views.base import View
 
 
@@ -30,7 +30,7 @@ class Hit(View):
     @field_serializer("snippet")
     def _as_markdown(self, snippet: str | None) -> str | None:
         # To callers it is Markdown's bold.
-        return snippet and snippet.replace(FOUND, "**").replace(END, "**")
+        return snippet and snippet.replace(FOUND, "**").replace(FOUND_END, "**")
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class ClientChange(View):
     # Whether the backup holds a token, which stood in the configuration until now.
     token_in_backup: bool = False
     reason: str | None = None
+    # Variables that were written into the entry before, and stay there.
+    kept: tuple[str, ...] = ()
 
 
 class SetupReport(View):

@@ -63,6 +63,20 @@ async def test_a_lasting_fault_is_an_error_after_three_attempts(
     assert "back soon" not in str(error)
 
 
+async def test_a_page_instead_of_json_is_said_to_come_from_elsewhere_perhaps(client, add_fault):
+    add_fault("html_body", times=None)
+    error = await error_of(client.products())
+    assert "something between this computer and TestIO may have answered" in error.message
+    assert "Open http://127.0.0.1:" in error.hint
+
+
+async def test_a_block_page_is_no_refusal_of_the_token_and_asked_for_once(client, add_fault):
+    add_fault("status", times=None, status=403, html=True)
+    error = await error_of(client.products())
+    assert (isinstance(error, ApiUnavailable), client.requests_sent) == (True, 1)
+    assert "block page" in error.message
+
+
 async def test_the_attempts_of_one_call_can_be_fewer(client, sandbox, add_fault):
     add_fault("status", path="*", times=None)
     await error_of(client.tests(FIRST_PRODUCT, page=1, attempts=1))

@@ -12,22 +12,24 @@ from testio_mcp.database.migrations import (
     DatabaseDamaged,
     current_revision,
     head_revision,
-    migrate,
-    move_aside,
 )
 from testio_mcp.domain.findings import Verdict
 from testio_mcp.domain.syncs import RunStatus
-from testio_mcp.errors import DatabaseError
+from testio_mcp.errors import ConfigurationError, DatabaseError
 from testio_mcp.rendering.markdown import ago, moment
 from testio_mcp.repositories.syncs import SyncRepository
 from testio_mcp.search import check as words
-from testio_mcp.search import index
 from testio_mcp.services.doctor.findings import Case, Found
 from testio_mcp.settings import Settings, shown
+from testio_mcp.sync import cache
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.tables import SyncRun, fence
 
 FIX = "Run testio-mcp doctor --fix."
+LOST = (
+    "What changed when, which earlier syncs had written down, cannot be read again: "
+    "it stays in the old file."
+)
 SYNC = "Run testio-mcp sync, or start a client that is connected."
 # A server syncs each interval; after so many nobody does.
 MISSED = 3
@@ -86,14 +88,10 @@ def _is_readable(path: Path) -> bool:
 def _owner(case: Case) -> Iterator[Found]:
     settings = case.loaded.settings
     for id, host in owners(case.path):
-        if id != settings.customer_id:
-            said = f"The cache belongs to customer {id}, not {settings.customer_id}."
-            to_do = f"Set TESTIO_CUSTOMER_ID={id}, or TESTIO_DB_PATH to another file."
-            yield Found("customer", Verdict.PROBLEM, said, to_do)
-        elif host != settings.host:
-            said = f"The cache holds data of {host}, not of {settings.host}."
-            to_do = "Set TESTIO_CUSTOMER_API_BASE_URL back, or TESTIO_DB_PATH to another file."
-            yield Found("customer", Verdict.PROBLEM, said, to_do)
+        try:
+            cache.refuse_another(settings, settings.host, id, host)
+        except ConfigurationError as error:
+            yield Found("customer", Verdict.PROBLEM, error.message, error.hint)
 
 
 def _schema(case: Case, revision: str | None) -> Found:
@@ -108,23 +106,25 @@ def _schema(case: Case, revision: str | None) -> Found:
         return Found("cache", Verdict.PROBLEM, newer, to_do)
 
     def upgrade() -> str:
-        migrate(path, lock_timeout=case.loaded.settings.lock_timeout, derived=index)
+        cache.upgrade(case.loaded.settings)
         return f"The cache was brought from schema {revision or 'none'} to {head}."
 
-    to_do = f"Nothing: the next start brings it to {head}. testio-mcp doctor --fix does it now."
+    to_do = f"The next start brings it to {head}; testio-mcp doctor --fix does it now."
     return Found("cache", Verdict.WARNING, said, to_do, upgrade)
 
 
 def _damaged(case: Case, said: str) -> Found:
-    path = case.path
-
     def build_anew() -> str:
-        with SyncLock(path).held():
-            moved = move_aside(path, now=datetime.now(UTC))
-        migrate(path, lock_timeout=case.loaded.settings.lock_timeout, derived=index)
-        return f"The damaged cache was moved to {shown(moved)}, and an empty one made."
+        moved = cache.build_anew(case.loaded.settings)
+        return (
+            f"The damaged cache was moved to {shown(moved)}, and an empty one made. {LOST} "
+            "Run testio-mcp sync, which reads everything else again."
+        )
 
-    to_do = f"{FIX[:-1]}, which moves it aside, then testio-mcp sync, which reads everything again."
+    to_do = (
+        f"{FIX[:-1]}, which moves it aside, then testio-mcp sync, which reads everything again. "
+        f"{LOST}"
+    )
     return Found("integrity", Verdict.PROBLEM, said, to_do, build_anew)
 
 

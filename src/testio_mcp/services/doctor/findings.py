@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Found:
-    """`repair` mends it without a loss, and says in a sentence what it did."""
+    """`repair` mends it, and says what it did and what was lost by it."""
 
     area: str
     verdict: Verdict

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, getproxies_environment
 
 from pydantic import SecretStr
 
 from testio_mcp.api.probe import Seen, look
 from testio_mcp.domain.findings import Verdict
 from testio_mcp.errors import ApiError, ApiUnauthorized
-from testio_mcp.origins import without_password
 from testio_mcp.services.access import visible_products
 from testio_mcp.services.doctor.findings import Case, Found
 from testio_mcp.settings import Settings
@@ -28,17 +27,18 @@ def check(case: Case) -> Iterator[Found]:
         to_do = "To ask TestIO again, unset TESTIO_OFFLINE."
         yield Found("host", Verdict.OK, f"{settings.host} was not asked: offline.", to_do)
         return
-    yield _proxy(settings)
     seen = asyncio.run(look(str(settings.customer_api_base_url), within=PATIENCE))
+    yield _proxy(settings, seen)
     # Who has no token may still find out whether TestIO can be reached.
     yield from _answer(case, token or SecretStr("none"), seen)
-    if seen:
+    if seen.milliseconds is not None:
         yield from _surroundings(settings, seen)
 
 
-def _answer(case: Case, token: SecretStr, seen: Seen | None) -> Iterator[Found]:
+def _answer(case: Case, token: SecretStr, seen: Seen) -> Iterator[Found]:
     settings = case.loaded.settings
-    answers = f"{settings.host} answers" + (f" in {seen.milliseconds} ms" if seen else "")
+    taken = "" if seen.milliseconds is None else f" in {seen.milliseconds} ms"
+    answers = f"{settings.host} answers{taken}"
     has_token = settings.customer_api_token is not None
     try:
         products = asyncio.run(visible_products(settings, token, attempts=1))
@@ -60,14 +60,14 @@ def _answer(case: Case, token: SecretStr, seen: Seen | None) -> Iterator[Found]:
 
 def _surroundings(settings: Settings, seen: Seen) -> Iterator[Found]:
     if seen.issuer:
-        yield Found(
-            "certificate",
-            Verdict.OK,
-            f"issued by {seen.issuer!r}",
-            "Nothing; if that is your company, it reads along what goes to TestIO.",
+        said = (
+            f"issued by {seen.issuer!r}; if that is your company, it can read what goes to TestIO"
         )
+        yield Found("certificate", Verdict.OK, said)
     elif settings.customer_api_base_url.scheme == "http":
         yield Found("certificate", Verdict.OK, "none: the address begins with http")
+    else:
+        yield Found("certificate", Verdict.OK, "trusted; who issued it could not be seen")
     if seen.ahead is None:
         yield Found("clock", Verdict.OK, f"{settings.host} does not say what time it is")
     else:
@@ -83,12 +83,15 @@ def _surroundings(settings: Settings, seen: Seen) -> Iterator[Found]:
         )
 
 
-def _proxy(settings: Settings) -> Found:
-    url = settings.customer_api_base_url
-    proxies = getproxies()
-    address = proxies.get(url.scheme) or proxies.get("all")
-    if not address:
-        return Found("proxy", Verdict.OK, "none")
-    if proxy_bypass(settings.host):
-        return Found("proxy", Verdict.OK, f"none for {settings.host}, which NO_PROXY excepts")
-    return Found("proxy", Verdict.OK, without_password(address))
+def _proxy(settings: Settings, seen: Seen) -> Found:
+    """Where the request really went, rather than what variables seem to say."""
+    scheme = settings.customer_api_base_url.scheme
+    if seen.proxy:
+        set_here = getproxies_environment()
+        is_set_here = bool(set_here.get(scheme) or set_here.get("all"))
+        by = "the environment" if is_set_here else "the settings of this computer"
+        return Found("proxy", Verdict.OK, f"{seen.proxy}, from {by}")
+    known = getproxies()
+    if known.get(scheme) or known.get("all"):
+        return Found("proxy", Verdict.OK, f"none is used for {settings.host}, though one is set")
+    return Found("proxy", Verdict.OK, "none")

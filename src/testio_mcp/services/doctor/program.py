@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from testio_mcp.database.inspection import has_words
+from testio_mcp.database.inspection import has_fts5
 from testio_mcp.domain.findings import Verdict
 from testio_mcp.services.doctor.findings import Case, Found
 
@@ -35,7 +35,7 @@ def check(case: Case) -> Iterator[Found]:
 
 
 def _sqlite() -> Found:
-    if not has_words():
+    if not has_fts5():
         return Found(
             "SQLite",
             Verdict.PROBLEM,
@@ -49,8 +49,8 @@ def _sqlite() -> Found:
         Verdict.OK,
         f"SQLite {sqlite3.sqlite_version}: before {'.'.join(map(str, MENDED))} a file could be "
         "damaged, rarely, by several processes that move its log into it at the same moment. "
-        "With testio-mcp only the one that holds the sync lock does that, so this is safe.",
-        "Open the cache with other programs for reading only.",
+        "With testio-mcp only the one that holds the sync lock does that, so this is safe unless "
+        "another program writes to the file.",
     )
 
 

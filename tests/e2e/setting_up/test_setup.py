@@ -6,73 +6,15 @@ import sys
 
 import pytest
 from tests.caches import GAME, ids
-from tests.conftest import ANCHOR
-from tests.e2e.commands import say_one_line
-from tests.keyrings import Memory, Missing, in_use
+from tests.e2e.setting_up.first_time import ALONE, NOWHERE, OTHER, TOKEN, entry
+from tests.keyrings import Missing, in_use
 from tests.terminals import converse
 
 from testio_mcp.cli.exit_codes import ExitCode
 from testio_mcp.credentials import VARIABLE
-from testio_mcp.sandbox import Fault, FaultKind, Sandbox, Scale
-from testio_mcp.sync.lock import SyncLock
+from testio_mcp.sandbox import Fault, FaultKind
 
 pytestmark = pytest.mark.usefixtures("unhurried")
-
-TOKEN = "0123-s3cr3t-token"
-NOWHERE = "http://127.0.0.1:9/customer/v2"
-OTHER = {"mcpServers": {"other": {"command": "other"}}}
-# The whole of it without a person, and without the time that a sync takes.
-ALONE = ("setup", "--no-input", "--no-sync")
-
-
-@pytest.fixture
-def sandbox():
-    return Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR, token=TOKEN)
-
-
-@pytest.fixture(autouse=True)
-def keyring():
-    with in_use(Memory()) as keyring:
-        yield keyring
-
-
-@pytest.fixture
-def no_keyring():
-    with in_use(Missing()):
-        yield
-
-
-@pytest.fixture
-def url(url, monkeypatch):
-    """The token is not set anywhere yet."""
-    monkeypatch.delenv(VARIABLE)
-    monkeypatch.setenv("TESTIO_PRODUCT_IDS", str(GAME))
-    return url
-
-
-@pytest.fixture
-def token_file(tmp_path):
-    file = tmp_path / "token.txt"
-    file.write_text(f"{TOKEN}\n")
-    return file
-
-
-@pytest.fixture
-def cursor(home):
-    """A client that somebody uses already, with a server of its own."""
-    file = home / ".cursor" / "mcp.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps(OTHER))
-    return file
-
-
-@pytest.fixture
-def env_file(home):
-    return home / ".testio-mcp" / ".env"
-
-
-def entry(file):
-    return json.loads(file.read_text("utf-8"))["mcpServers"]["testio"]
 
 
 def test_everything_is_set_up_without_a_person(run, url, home, cursor, token_file, keyring):
@@ -143,6 +85,7 @@ def test_the_token_is_in_its_file_and_nowhere_else(run, url, home, cursor, env_f
         path for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()
     }
     assert holding == {token_file, env_file}
+    assert "~/.testio-mcp/.env, which only you may read" in done.out.replace("\\", "")
     assert env_file.stat().st_mode & 0o777 == 0o600
 
 
@@ -152,21 +95,6 @@ def test_the_token_of_a_keyring_is_in_no_log(run, url, token_file, monkeypatch, 
     done = run("--verbose", "sync")
     assert (done.code, "DEBUG" in done.err) == (ExitCode.CREDENTIALS, True)
     assert TOKEN not in done.out + done.err
-
-
-def untouched(cursor, env_file, keyring):
-    return json.loads(cursor.read_text()) == OTHER and not env_file.exists() and not keyring.kept
-
-
-@pytest.mark.parametrize("wrong", ["wrong", "two words", "k\u00e4the", ""])
-def test_a_token_that_is_refused_is_not_kept(
-    run, url, cursor, env_file, keyring, token_file, wrong
-):
-    token_file.write_text(wrong, encoding="utf-8")
-    done = run(*ALONE, "--token-file", str(token_file))
-    code = ExitCode.CREDENTIALS if wrong == "wrong" else ExitCode.USAGE
-    assert (done.code, done.out) == (code, "")
-    assert untouched(cursor, env_file, keyring)
 
 
 def test_a_token_that_stood_in_a_configuration_is_said_to_be_in_the_backup(
@@ -190,33 +118,6 @@ def test_a_place_for_the_token_may_be_chosen(run, url, keyring, env_file, token_
     assert (TOKEN in env_file.read_text(), keyring.kept) == (True, {})
     assert run(*ALONE, "--store", "keyring").code == ExitCode.OK
     assert (env_file.read_text(), [*keyring.kept.values()]) == ("", [TOKEN])
-
-
-@pytest.mark.usefixtures("no_keyring")
-def test_a_keyring_that_is_chosen_must_be_there(run, url, cursor, env_file, token_file):
-    done = run(*ALONE, "--token-file", str(token_file), "--store", "keyring", "--quiet")
-    assert (done.code, say_one_line(done)) == (ExitCode.USAGE, True)
-    assert (json.loads(cursor.read_text()), env_file.exists()) == (OTHER, False)
-
-
-def test_without_testio_nothing_is_kept(
-    run, url, cursor, env_file, keyring, token_file, monkeypatch
-):
-    monkeypatch.setenv("TESTIO_CUSTOMER_API_BASE_URL", NOWHERE)
-    done = run(*ALONE, "--token-file", str(token_file), "--quiet")
-    assert (done.code, say_one_line(done)) == (ExitCode.UNREACHABLE, True)
-    assert untouched(cursor, env_file, keyring)
-
-
-def test_without_a_token_or_a_person_it_is_said_how_to_give_one(run, url, cursor):
-    done = run(*ALONE)
-    assert (done.code, say_one_line(done)) == (ExitCode.USAGE, True)
-    assert "--token-file" in done.err
-
-
-def test_a_token_file_that_is_not_there_is_named(run, url):
-    done = run(*ALONE, "--token-file", "missing.txt")
-    assert (done.code, say_one_line(done), "missing.txt" in done.err) == (2, True, True)
 
 
 def test_printing_changes_nothing_and_needs_nothing(run, home, cursor, monkeypatch):
@@ -244,18 +145,6 @@ def test_no_client_need_be_connected(run, url, cursor, token_file):
     assert json.loads(cursor.read_text()) == OTHER
 
 
-def test_a_broken_configuration_keeps_no_other_client_from_being_connected(
-    run, url, home, cursor, token_file
-):
-    broken = home / ".claude.json"
-    broken.write_text("{oops")
-    done = run(*ALONE, "--token-file", str(token_file), "--json")
-    refused, added = done.parsed["setup"]["clients"]
-    assert (done.code, refused["change"], added["change"]) == (ExitCode.FAILED, "refused", "added")
-    assert "no valid JSON (line 1" in refused["reason"]
-    assert broken.read_text() == "{oops"
-
-
 def test_settings_of_a_named_file_are_handed_on_as_that_file(
     run, url, cursor, tmp_path, token_file
 ):
@@ -270,26 +159,6 @@ def test_a_token_in_the_terminal_is_kept_but_said_to_win(run, url, keyring, monk
     done = run(*ALONE)
     assert (done.code, [*keyring.kept.values()]) == (ExitCode.OK, [TOKEN])
     assert f"{VARIABLE} is set in this terminal" in done.out.replace("\\", "")
-
-
-def test_what_could_not_be_read_is_an_exit_code_of_its_own(run, url, token_file, sandbox):
-    sandbox.faults.add(Fault("bugs", FaultKind.STATUS))
-    done = run("setup", "--no-input", "--token-file", str(token_file))
-    assert (done.code, "could not be read" in done.out) == (ExitCode.INCOMPLETE, True)
-
-
-def test_a_sync_that_fails_takes_nothing_back(run, url, token_file, cursor, keyring, sandbox):
-    sandbox.faults.add(Fault("bugs/reject_reasons", FaultKind.STATUS, status=401))
-    done = run("setup", "--no-input", "--token-file", str(token_file))
-    assert (done.code, "refused the API token" in done.out) == (ExitCode.CREDENTIALS, True)
-    assert (bool(keyring.kept), bool(entry(cursor))) == (True, True)
-
-
-def test_while_another_process_syncs_the_rest_is_set_up(run, url, path, token_file, cursor):
-    with SyncLock(path).held():
-        done = run("setup", "--no-input", "--token-file", str(token_file))
-    assert (done.code, "Sync in progress" in done.out) == (ExitCode.OK, True)
-    assert entry(cursor)
 
 
 def test_it_is_undone_with_the_token_only_on_request(run, url, cursor, token_file, keyring):

@@ -1,16 +1,27 @@
-"""Calendar weeks, months, quarters and years: their names, and from when to when they are."""
+"""Days, weeks, months, quarters and years: their names, and from when to when they are."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.figures import TimeUnit
+# The least that lies between an instant and the one after it.
+INSTANT = timedelta(microseconds=1)
 
-_MONTHS = {TimeUnit.MONTH: 1, TimeUnit.QUARTER: 3, TimeUnit.YEAR: 12}
+_MONTHS_IN = {"month": 1, "quarter": 3, "year": 12}
 _MONDAY = date(1969, 12, 29)
 _NAME = re.compile(r"(?P<year>\d{4})(?:-(?P<unit>[WQ]?)(?P<number>\d+))?")
+
+
+class TimeUnit(StrEnum):
+    """Of the calendar; weeks are ISO weeks and begin on Monday."""
+
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,37 @@ class Bucket:
     name: str
     start: datetime
     end: datetime
+
+    def is_cut(self, begins: datetime | None, ends: datetime | None, now: datetime) -> bool:
+        """Whether these bounds or the present leave out a part of it."""
+        return (
+            self.end > now or bool(begins and self.start < begins) or bool(ends and self.end > ends)
+        )
+
+
+def first_day(day: date, unit: str) -> date:
+    """Of the calendar unit that holds the day; the unit may also be a day."""
+    if unit == "day":
+        return day
+    if unit == TimeUnit.WEEK:
+        return day - timedelta(day.weekday())
+    months = _MONTHS_IN[unit]
+    return date(day.year, (day.month - 1) // months * months + 1, 1)
+
+
+def shifted(day: date, unit: str, n: int) -> date:
+    """The day n units later; whole months and longer only from the first of a month."""
+    if unit == "day":
+        return day + timedelta(n)
+    if unit == TimeUnit.WEEK:
+        return day + timedelta(weeks=n)
+    year, month = divmod(day.year * 12 + day.month - 1 + n * _MONTHS_IN[unit], 12)
+    return date(year, month + 1, 1)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When the day begins in the zone, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def week_label(number: int) -> str:
@@ -45,11 +87,7 @@ def bucket_named(name: str, unit: TimeUnit, zone: ZoneInfo) -> Bucket:
 
 def bucket_of(instant: datetime, unit: TimeUnit, zone: ZoneInfo) -> Bucket:
     """The bucket that holds an instant."""
-    day = instant.astimezone(zone).date()
-    if unit is TimeUnit.WEEK:
-        return _bucket(day - timedelta(day.weekday()), unit, zone)
-    months = _MONTHS[unit]
-    return _bucket(date(day.year, (day.month - 1) // months * months + 1, 1), unit, zone)
+    return _bucket(first_day(instant.astimezone(zone).date(), unit), unit, zone)
 
 
 def buckets_between(
@@ -62,15 +100,8 @@ def buckets_between(
 
 
 def _bucket(first: date, unit: TimeUnit, zone: ZoneInfo) -> Bucket:
-    after = _after(first, unit)
-    return Bucket(_name(first, unit), _midnight(first, zone), _midnight(after, zone))
-
-
-def _after(first: date, unit: TimeUnit) -> date:
-    if unit is TimeUnit.WEEK:
-        return first + timedelta(weeks=1)
-    year, month = divmod(first.year * 12 + first.month - 1 + _MONTHS[unit], 12)
-    return date(year, month + 1, 1)
+    after = shifted(first, unit, 1)
+    return Bucket(_name(first, unit), midnight(first, zone), midnight(after, zone))
 
 
 def _name(first: date, unit: TimeUnit) -> str:
@@ -83,7 +114,3 @@ def _name(first: date, unit: TimeUnit) -> str:
             return f"{first:%Y}-Q{(first.month + 2) // 3}"
         case TimeUnit.YEAR:
             return f"{first:%Y}"
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

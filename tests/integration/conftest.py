@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.fixture
+def world(sandbox):
+    return sandbox.world
