@@ -98,19 +98,7 @@ async def _measure(home: Path, environment: dict[str, str], rounds: int) -> None
 
 
 def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    with closing(sqlite3.connect(file)) as connection:
-        ((product,),) = connection.execute(
-            "SELECT product_id FROM bugs GROUP BY product_id ORDER BY count(*) DESC LIMIT 1"
-        ).fetchall()
-        ((feature,),) = connection.execute(
-            "SELECT feature_id FROM test_features GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
-        ).fetchall()
-        ((tester,),) = connection.execute(
-            "SELECT reporter_id FROM bugs GROUP BY reporter_id ORDER BY count(*) DESC LIMIT 1"
-        ).fetchall()
-        ((test, bug),) = connection.execute(
-            "SELECT test_id, max(id) FROM bugs GROUP BY test_id ORDER BY count(*) DESC LIMIT 1"
-        ).fetchall()
+    product, feature, tester, test, bug = _busiest(file)
     return {
         "list_products": ("list_products", {}),
         "list_tests": ("list_tests", {}),
@@ -148,6 +136,21 @@ def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
             {"period": "all time"},
         ),
     }
+
+
+def _busiest(file: Path) -> list[int]:
+    """The product, feature, tester and test with the most to count, and a bug of the test."""
+    with closing(sqlite3.connect(file)) as connection:
+        found = [
+            connection.execute(f"{query} ORDER BY count(*) DESC LIMIT 1").fetchone()
+            for query in (
+                "SELECT product_id FROM bugs GROUP BY 1",
+                "SELECT feature_id FROM test_features GROUP BY 1",
+                "SELECT reporter_id FROM bugs GROUP BY 1",
+                "SELECT test_id, max(id) FROM bugs GROUP BY 1",
+            )
+        ]
+    return [id for row in found for id in row]
 
 
 async def _statements(home: Path, tool: str, arguments: dict[str, Any]) -> Statements:

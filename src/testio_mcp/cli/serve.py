@@ -5,6 +5,7 @@ The cache is synced in the background, at start and then every TESTIO_REFRESH_IN
 
 import argparse
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from testio_mcp.app import App
     from testio_mcp.http_server import HttpServer
 
+# How many objects are made before the collector of garbage looks for some.
+RARELY = (10_000, 10, 10)
 HOST, PORT = "127.0.0.1", 8000
 HIGHEST_PORT = 65535
 
@@ -145,5 +148,8 @@ async def _opened(loaded: Loaded, *, demo: bool) -> AsyncIterator["App"]:
         module.open_demo(loaded) if demo else module.open_app(loaded, serving=True)
     )
     async with opened as app:
+        # What is there by now stays. Looking at it again and again keeps answers waiting.
+        gc.freeze()
+        gc.set_threshold(*RARELY)
         app.start_keeping_fresh()
         yield app

@@ -30,6 +30,9 @@ Fence = Callable[[ORMExecuteState], None]
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 5
 CHECKPOINT_SECONDS = 0.5
+# How often a write looks whether readers are through before it begins anyway, and when again.
+LOOKS = 50
+LOOK_AGAIN_SECONDS = 0.002
 # Some 16 MB.
 LOG_PAGES = 2000
 # Where a session keeps the path of its file.
@@ -71,6 +74,7 @@ class Database:
         self._refuse_another_file()
         # A write cancelled inside a statement would keep the file locked until it is collected.
         with anyio.CancelScope(shield=True), _translated(self.path):
+            await self._let_readers_go_first()
             async with (
                 AsyncSession(self._writer, expire_on_commit=False) as session,
                 session.begin(),
@@ -131,6 +135,13 @@ class Database:
                 "The cache file was removed or replaced while it was in use.",
                 hint="Restart the client (or this command) to use the new one.",
             )
+
+    async def _let_readers_go_first(self) -> None:
+        """Somebody waits for what they read; a sync can wait a little, and soon does not."""
+        for _ in range(LOOKS):
+            if not self._readers.pool.checkedout():  # type: ignore[attr-defined]  # of a QueuePool
+                return
+            await anyio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _refuse_newer(self, session: AsyncSession) -> None:
         connection = await session.connection()
