@@ -1,12 +1,20 @@
 """Syncing a cache, and looking into its file past all of our own code."""
 
+import asyncio
+import shutil
 import sqlite3
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from testio_mcp.app import App
+from pydantic import SecretStr
+
+from testio_mcp.app import App, Source, open_app
+from testio_mcp.sandbox import Sandbox, serving
 from testio_mcp.services.syncs import SyncService
+from testio_mcp.settings import Loaded, Settings
 from testio_mcp.tables import metadata
 from testio_mcp.views.syncs import SyncReport
 
@@ -21,6 +29,29 @@ OF_FAILURES = ("problems", "problem_tests")
 async def sync(app: App, **options: Any) -> SyncReport:
     async with app.services.open(SyncService) as syncs:
         return await syncs.run(app.options(**options))
+
+
+async def fill(home: Path, sandbox: Sandbox) -> None:
+    """Sync the cache in this home with a sandbox."""
+    settings = Settings(_env_file=None, home=home, refresh_interval_seconds=0)
+    async with serving(sandbox) as url:
+        source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
+        async with open_app(Loaded(settings, [], []), source) as app:
+            report = await sync(app)
+    assert report.state == "ok"
+
+
+def apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread of its own, because this one may have an event loop already."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, work).result()
+
+
+def copy_cache(home: Path, path: Path) -> Path:
+    """A cache that nobody has open, with its log, as another file."""
+    for file in home.glob("cache.db*"):
+        shutil.copy(file, path.with_name(file.name))
+    return path
 
 
 def rows(path: Path, statement: str, *parameters: object) -> list[tuple[Any, ...]]:

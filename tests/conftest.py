@@ -1,6 +1,5 @@
 """Fixtures for tests of every cost: a migrated cache, a sandbox, an app over both, a client."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -8,7 +7,6 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +27,7 @@ from testio_mcp.search import index
 from testio_mcp.server import Opening, create_server
 from testio_mcp.settings import Loaded, Settings
 from testio_mcp.tables import fence
-from tests.caches import sync
+from tests.caches import apart, copy_cache, fill
 
 # The machine's speed is nobody's fault.
 hypothesis_settings.register_profile("steady", deadline=None)
@@ -151,27 +149,14 @@ def synced_template(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A cache in step with a sandbox like that of the tests; copied by tests, never opened."""
     home = tmp_path_factory.mktemp("synced")
     shutil.copy(template, home / "cache.db")
-
-    async def fill() -> None:
-        sandbox = Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)
-        settings = Settings(_env_file=None, home=home, refresh_interval_seconds=0)
-        async with serving(sandbox) as url:
-            source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
-            async with open_app(Loaded(settings, [], []), source) as app:
-                await sync(app)
-
-    # In a thread of its own, because this one may have an event loop already.
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(asyncio.run, fill()).result()
+    apart(fill(home, Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)))
     return home
 
 
 @pytest.fixture
 def synced_path(path: Path, synced_template: Path) -> Path:
     """A cache that was synced; ask for it before anything that opens the cache."""
-    for file in synced_template.glob("cache.db*"):
-        shutil.copy(file, path.with_name(file.name))
-    return path
+    return copy_cache(synced_template, path)
 
 
 @pytest.fixture

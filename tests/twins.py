@@ -1,20 +1,15 @@
 """A cache that met faults beside its undisturbed twin: whether they hold the same rows."""
 
-import asyncio
 import shutil
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import time_machine
-from pydantic import SecretStr
 
-from testio_mcp.app import Source, open_app
-from testio_mcp.sandbox import Sandbox, Scale, serving
-from testio_mcp.settings import Loaded, Settings
+from testio_mcp.sandbox import Sandbox, Scale
 from testio_mcp.tables import metadata
-from tests.caches import BANK, GAME, OF_EVERY_RUN, OF_FAILURES, SHOP, sync
+from tests.caches import BANK, GAME, OF_EVERY_RUN, OF_FAILURES, SHOP, apart, copy_cache, fill
 from tests.conftest import ANCHOR
 
 THIRD = 1003
@@ -71,35 +66,23 @@ def at(instant):
         yield
 
 
-async def _synced(home, sandbox):
-    settings = Settings(_env_file=None, home=home, refresh_interval_seconds=0)
-    async with serving(sandbox) as url:
-        source = Source(url, SecretStr(sandbox.token), sandbox.host_name)
-        async with open_app(Loaded(settings, [], []), source) as app:
-            report = await sync(app)
-    assert report.state == "ok"
-
-
 def twins(template, new_folder):
     """Homes of caches that met no fault: before the changes, after them, first synced after."""
     homes = {name: new_folder(name) for name in ("before", "after", "first")}
 
-    async def fill():
+    async def grow():
         sandbox = small_sandbox()
         for name in ("before", "first"):
             shutil.copy(template, homes[name] / "cache.db")
         with at(FIRST_SYNC):
-            await _synced(homes["before"], sandbox)
-        for file in homes["before"].glob("cache.db*"):
-            shutil.copy(file, homes["after"] / file.name)
+            await fill(homes["before"], sandbox)
+        copy_cache(homes["before"], homes["after"] / "cache.db")
         move_on(sandbox.world)
         with at(LATER):
-            await _synced(homes["after"], sandbox)
-            await _synced(homes["first"], sandbox)
+            await fill(homes["after"], sandbox)
+            await fill(homes["first"], sandbox)
 
-    # In a thread of its own, because this one may have an event loop already.
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(asyncio.run, fill()).result()
+    apart(grow())
     return homes
 
 

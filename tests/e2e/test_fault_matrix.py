@@ -5,7 +5,6 @@ told what is missing, and once it is over the cache equals a twin that never met
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +12,7 @@ from urllib.parse import parse_qsl
 import anyio
 import pytest
 from fastmcp import Client
-from tests.caches import defects, rows
+from tests.caches import copy_cache, defects, rows
 from tests.e2e.troubles import QUESTIONS, REASONS, TROUBLES, Trouble
 from tests.reading import OLD, Reader, served
 from tests.twins import LATER, at, differing, invented, known, lost, move_on, small_sandbox, twins
@@ -156,8 +155,8 @@ async def test_nothing_is_lost_or_made_up_all_is_said_and_all_is_made_good(
     stage, trouble, settings, path, sandbox, homes, known_by
 ):
     cached = [known_by[name] for name in (stage.start, stage.twin) if name]
-    for file in homes[stage.start].glob("cache.db*") if stage.start else ():
-        shutil.copy(file, path.with_name(file.name))
+    if stage.start:
+        copy_cache(homes[stage.start], path)
     is_late = any(fault.kind is FaultKind.DELAY for fault in trouble.faults)
     more = {"http_timeout": SHORT if is_late else LONG, "read_budget_seconds": LONG}
     with at(LATER):

@@ -4,16 +4,17 @@ import csv
 import io
 import json
 import os
+import shutil
 from html.parser import HTMLParser
 
 import openpyxl
 import pytest
-import pytest_asyncio
 import time_machine
 from fastmcp.exceptions import ToolError
-from tests.caches import SHOP
+from tests.caches import SHOP, apart, copy_cache, fill
 from tests.conftest import ANCHOR
 
+from testio_mcp.sandbox import Sandbox, Scale
 from testio_mcp.sandbox.plots import INJECTION
 
 TOOL = "generate_quality_report"
@@ -33,13 +34,28 @@ def _at_the_anchor():
         yield
 
 
-@pytest_asyncio.fixture
-async def call(sandbox, client):
-    """Data and text of a report over a world with hostile bugs."""
+@pytest.fixture(scope="module")
+def hostile_home(template, tmp_path_factory):
+    """That of a cache of a world with hostile bugs."""
+    home = tmp_path_factory.mktemp("hostile")
+    shutil.copy(template, home / "cache.db")
+    sandbox = Sandbox(Scale.SMALL, seed=1, anchor=ANCHOR)
     test_id = sandbox.world.add_test(SHOP, status="running", title=HOSTILE[0])
     for title in HOSTILE:
         sandbox.world.add_bug(test_id, severity="critical", title=title)
-    await client.call_tool("sync_data", {"wait_seconds": 15})
+    with time_machine.travel(ANCHOR, tick=True):
+        apart(fill(home, sandbox))
+    return home
+
+
+@pytest.fixture
+def path(path, hostile_home):
+    return copy_cache(hostile_home, path)
+
+
+@pytest.fixture
+async def call(client):
+    """Data and text of a report over a world with hostile bugs."""
 
     async def call(**arguments):
         result = await client.call_tool(TOOL, {"product_ids": [SHOP], **arguments})
