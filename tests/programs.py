@@ -8,6 +8,9 @@ import sys
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
+# In seconds. Two are promised, which a busy machine cannot always keep; what would keep a program
+# waiting in a test lasts longer than this.
+ENDS_WITHIN = 20
 # Holds the sync lock until its stdin ends, or until it is killed.
 HOLD = """
 import sys

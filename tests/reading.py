@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 from fastmcp import Client
 from pydantic import SecretStr
 
@@ -24,6 +23,7 @@ from testio_mcp.services.products import ProductService
 from testio_mcp.services.tests import TestService
 from testio_mcp.settings import Loaded, Settings
 from tests.caches import change
+from tests.watching import until
 
 # Far older than any time to live, and far younger.
 OLD = "2020-01-01 00:00:00.000000"
@@ -93,8 +93,7 @@ class Reader:
 
     async def landed(self) -> None:
         """Wait until nothing is being refreshed."""
-        while self.refresher.in_flight:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not self.refresher.in_flight)
 
     async def products(self) -> Any:
         async with self.app.services.open(ProductService) as products:

@@ -1,11 +1,24 @@
 """A look at every request before the sandbox answers: to change the world, or to answer first."""
 
+import asyncio
+from collections.abc import Callable
 from contextlib import contextmanager
 from urllib.parse import parse_qs
 
+import anyio
 from starlette.responses import Response
 
 from testio_mcp.sandbox.gate import PREFIX
+
+LOOK_SECONDS = 0.005
+
+
+async def until(reached: Callable[[], object]) -> None:
+    """Look again and again, and leave the processor to whoever is waited for."""
+    never = asyncio.Event()
+    while not reached():
+        with anyio.move_on_after(LOOK_SECONDS):
+            await never.wait()
 
 
 class Watched:

@@ -206,6 +206,10 @@ def _write_token(file: Path, token: str | None) -> bool:
         rest += "\n" if rest and not rest.endswith("\n") else ""
         rest += f"{VARIABLE}={_quoted(token)}\n"
     try:
+        if token is None and not rest and not file.is_symlink():
+            # It held the token and nothing else.
+            file.unlink()
+            return True
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _replace(file, rest)
     except OSError as error:

@@ -50,7 +50,7 @@ def _shown(name: str, value: object) -> str:
     if value is None or value == ():
         return ""
     if name in SECRET:
-        return "***"
+        return "(set)"
     if isinstance(value, Path):
         return shown(value)
     listed = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

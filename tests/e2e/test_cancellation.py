@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.caches import GAME, change, defects, sync
 from tests.e2e.asking import questions
 from tests.reading import OLD, reading, served
+from tests.watching import until
 
 from testio_mcp.database.engine import READERS
 from testio_mcp.sync.freshness import FreshnessReader
@@ -76,8 +77,15 @@ def left_over():
 async def settled(reader):
     """Wait until what goes on without its callers has ended."""
     await reader.landed()
-    while reader.app.background._tasks or reader.checked_out:
-        await anyio.lowlevel.checkpoint()
+    while working := {*reader.app.background._tasks}:
+        await asyncio.wait(working)
+    await until(lambda: not reader.checked_out)
+
+
+async def all_ended_but(tasks):
+    """A task that was cancelled in its last step takes another one to end."""
+    while others := asyncio.all_tasks() - tasks:
+        await asyncio.wait(others)
 
 
 async def test_calls_cancelled_at_any_moment_leave_nothing_behind(
@@ -90,7 +98,7 @@ async def test_calls_cancelled_at_any_moment_leave_nothing_behind(
         for tool, arguments in asked.items():
             await client.call_tool(tool, arguments)
         await settled(reader)
-        tasks = len(asyncio.all_tasks())
+        tasks = asyncio.all_tasks()
         thrown_away = watch_connections(reader)
         for number in range(CALLS):
             tool = list(asked)[number % len(asked)]
@@ -100,9 +108,7 @@ async def test_calls_cancelled_at_any_moment_leave_nothing_behind(
         await settled(reader)
         assert reader.refresher._flights == {}
         assert reader.checked_out == 0
-        # A task that was cancelled in its last step takes another one to end.
-        while len(asyncio.all_tasks()) > tasks:
-            await anyio.lowlevel.checkpoint()
+        await all_ended_but(tasks)
         assert len(connections() - others) <= READERS + 1
         assert thrown_away == []
         assert left_over() == []
@@ -123,8 +129,7 @@ async def test_a_refresh_outlives_all_who_waited_for_it(synced_path, settings, s
                 tasks.start_soon(client.call_tool, "list_bugs", {"test_ids": [test_id]})
             await reader.held.asked.wait()
             tasks.cancel_scope.cancel()
-        while reader.checked_out:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not reader.checked_out)
         assert reader.refresher.in_flight == 1
         reader.held.let_go()
         await settled(reader)
@@ -140,7 +145,7 @@ async def test_a_refresh_outlives_all_who_waited_for_it(synced_path, settings, s
 async def test_a_client_that_leaves_during_a_call_leaves_a_sound_cache(
     synced_path, settings, sandbox, test_id, held, left_over
 ):
-    tasks = len(asyncio.all_tasks())
+    tasks = asyncio.all_tasks()
     sandbox.world.add_bug(test_id)
     change(synced_path, f"UPDATE stamps SET at = '{OLD}'")
     async with (
@@ -155,8 +160,7 @@ async def test_a_client_that_leaves_during_a_call_leaves_a_sound_cache(
             await client.close()
     assert reader.checked_out == 0
     assert reader.refresher._flights == {}
-    while len(asyncio.all_tasks()) > tasks:
-        await anyio.lowlevel.checkpoint()
+    await all_ended_but(tasks)
     assert left_over() == []
     assert defects(synced_path) == []
     with SyncLock(synced_path).held():

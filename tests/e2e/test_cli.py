@@ -12,7 +12,7 @@ import pytest
 from tests.caches import GAME, change, ids, rows
 from tests.conftest import ANCHOR
 from tests.e2e.commands import say_one_line
-from tests.programs import ENVIRONMENT
+from tests.programs import ENDS_WITHIN, ENVIRONMENT
 
 from testio_mcp.cli import COMMANDS
 from testio_mcp.cli.exit_codes import MEANINGS, ExitCode, exit_code
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.usefixtures("unhurried")
 TOKEN = "0123-s3cr3t-token"
 # Nothing listens there: ports below 1024 are given to nobody here.
 NOWHERE = "http://127.0.0.1:9/customer/v2"
-ENDS_WITHIN = 2  # seconds
 ONE_PRODUCT = ("--product-ids", str(GAME))
 
 
@@ -240,7 +239,8 @@ def test_the_demo_asks_its_questions_and_shows_how_to_connect_a_client(run, home
     assert (done.code, "Traceback" in done.err) == (ExitCode.OK, False)
     for question in ("What runs right now?", "Which critical bugs are still open?"):
         assert question in done.out
-    assert '"mcpServers"' in done.out
+    # To be pasted as it is, without spaces at the ends of its lines.
+    assert '"mcpServers": {\n    "testio": {\n' in done.out
     assert '"--demo"' in done.out
     assert "testio-mcp setup asks for your token" in done.out
     assert "TESTIO_CUSTOMER_API_TOKEN" not in done.out

@@ -55,7 +55,7 @@ def test_after_a_sync_everything_is_found_in_words(run, url):
     assert (done.code, done.err) == (ExitCode.OK, "")
     assert "| ok | last sync | ok " in done.out
     assert "**0 problems, 1 warning.**" in done.out
-    assert f"| {VARIABLE} | \\*\\*\\* | the environment |" in done.out
+    assert f"| {VARIABLE} | (set) | the environment |" in done.out
     assert TOKEN not in done.out
 
 

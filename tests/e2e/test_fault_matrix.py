@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import anyio
 import pytest
 from fastmcp import Client
 from tests.caches import copy_cache, defects, rows
 from tests.e2e.troubles import QUESTIONS, REASONS, TROUBLES, Trouble
 from tests.reading import OLD, Reader, served
 from tests.twins import LATER, at, differing, invented, known, lost, move_on, small_sandbox, twins
+from tests.watching import until
 
 from testio_mcp.sandbox import FaultKind
 
@@ -54,8 +54,7 @@ class Server:
     async def background_sync(self):
         """How the next one ends."""
         syncer = self.reader.app.syncer
-        while syncer.current is None:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: syncer.current)
         run = syncer.current
         await run.done.wait()
         path = self.reader.app.settings.database_path

@@ -19,7 +19,7 @@ COLUMNS = {
         "status": lambda row: row["status"],
         "bugs": lambda row: row["bugs"]["total"],
         "open": lambda row: row["bugs"]["open"],
-        "critical": lambda row: row["bugs"]["critical"],
+        "critical (any status)": lambda row: row["bugs"]["critical"],
     },
     "list_bugs": {
         "severity": lambda row: row["severity"],
@@ -70,6 +70,10 @@ async def test_summaries_show_the_figures(server, noun, id):
     lines = [line for line in text.splitlines() if line.startswith("- rates")]
     assert (len(lines), len(shown)) == ((1, 5) if bugs["total"] else (0, 0))
     assert [rate for rate in shown if rate not in lines[0]] == []
+    environments = answer[noun].get("environments", [])
+    said = ", ".join(f"{one['title']} ({one['tests']})" for one in environments)
+    plain = text.replace("\\", "")
+    assert not said or f"- environments (executed tests): {said}" in plain
 
 
 @pytest.mark.parametrize("tool", COLUMNS)

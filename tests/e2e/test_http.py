@@ -4,7 +4,6 @@ import asyncio
 import gc
 from contextlib import nullcontext
 
-import anyio
 import httpx
 import pytest
 from fastmcp import Client
@@ -12,6 +11,7 @@ from mcp.server.connection import Connection
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from tests.caches import SHOP, latest_run, rows
 from tests.e2e.over_http import ACCEPT, LIST_TOOLS, calling, environment_of, http_process
+from tests.watching import until
 
 from testio_mcp.http_server import HttpServer, listening
 from testio_mcp.sandbox import Fault, FaultKind
@@ -111,9 +111,7 @@ async def test_many_clients_at_once_share_one_sync_that_nobody_has_to_ask_for(
                     return page.structured_content["total"]
 
     async with http_process(online) as server:
-        # Only its health is asked for, which needs no data.
-        while not (path.exists() and "sync_runs" in tables(path) and finished(path)):
-            await server.get()
+        await until(lambda: path.exists() and "sync_runs" in tables(path) and finished(path))
         modes = ("auto", "legacy") * (CLIENTS // 2)
         totals = await asyncio.gather(*(ask(server, mode) for mode in modes))
     world = sandbox.world
@@ -159,8 +157,7 @@ async def test_clients_leave_nothing_behind(app):
             assert (await http.post(server.url, json=INITIALIZE, headers=ACCEPT)).is_success
 
     async def left():
-        while server.server_state.connections:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not server.server_state.connections)
         gc.collect()
         kept = [one for one in gc.get_objects() if type(one) in KEPT_BY_SESSIONS]
         return len(kept), len(asyncio.all_tasks())

@@ -9,11 +9,12 @@ from fastmcp import Client
 from mcp.shared.exceptions import MCPError
 from tests.caches import defects, latest_run
 from tests.e2e.over_http import calling, environment_of, http_process
+from tests.programs import ENDS_WITHIN
+from tests.watching import until
 
 from testio_mcp.sandbox import Fault, FaultKind
 from testio_mcp.sync.lock import SyncLock
 
-ENDS_WITHIN = 2  # seconds
 ENDS = [(signal.SIGTERM, 0), (signal.SIGINT, 130)]
 
 
@@ -28,9 +29,8 @@ def online(home, sandbox, api_url):
     return environment_of(home, sandbox, api_url, TESTIO_REFRESH_INTERVAL_SECONDS="0")
 
 
-async def until_asked_for(needed, server, sandbox):
-    while not any(asked.path.startswith(needed) for asked in sandbox.requests):
-        await server.get()
+async def until_asked_for(needed, sandbox):
+    await until(lambda: any(asked.path.startswith(needed) for asked in sandbox.requests))
 
 
 def is_sound(path):
@@ -53,7 +53,7 @@ async def test_a_call_that_runs_is_answered_that_the_server_stops(
     sandbox.faults.add(Fault("bugs", FaultKind.DELAY, seconds=60))
     async with http_process(online) as server:
         call = asyncio.create_task(server.post(calling("sync_data", wait_seconds=15)))
-        await until_asked_for("bugs", server, sandbox)
+        await until_asked_for("bugs", sandbox)
         assert await server.ended(sent, ENDS_WITHIN) == (code, b"")
         answer = await call
     # The stream had begun, and ends without a result.
@@ -80,7 +80,7 @@ async def test_clients_of_both_eras_see_their_call_fail_rather_than_hang(
                 await client.call_tool(tool, arguments)
 
         calling = asyncio.create_task(call())
-        await until_asked_for(needed, server, sandbox)
+        await until_asked_for(needed, sandbox)
         assert (await server.ended(signal.SIGTERM, ENDS_WITHIN))[0] == 0
         with pytest.raises(MCPError, match="SSE stream ended without a response"):
             await calling
@@ -113,7 +113,7 @@ async def test_it_ends_although_a_client_keeps_its_connection(online):
 async def test_it_ends_in_the_middle_of_a_sync_of_its_own(home, path, sandbox, api_url):
     sandbox.faults.add(Fault("bugs", FaultKind.DELAY, seconds=60))
     async with http_process(environment_of(home, sandbox, api_url)) as server:
-        await until_asked_for("bugs", server, sandbox)
+        await until_asked_for("bugs", sandbox)
         assert (await server.ended(signal.SIGTERM, ENDS_WITHIN))[0] == 0
     assert latest_run(path)[0] == "cancelled"
     assert is_sound(path)

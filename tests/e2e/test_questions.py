@@ -161,6 +161,12 @@ async def test_whether_the_figures_are_current_and_what_is_missing(server, calls
     assert len(calls) == 1
 
 
+async def test_a_weekday_alone_is_when_changes_begin(server, calls):
+    alone = await server.answer("list_tests", changed_since="Monday", page_size=100)
+    since = await server.answer("list_tests", changed_since="since monday", page_size=100)
+    assert (alone["items"], len(calls)) == (since["items"], 2)
+
+
 async def test_what_changed_since_monday(server, calls):
     tests = await server.answer("list_tests", changed_since="since monday", page_size=100)
     bugs = await server.answer("list_bugs", changed_since="since monday", page_size=100)

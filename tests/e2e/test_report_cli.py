@@ -74,7 +74,7 @@ def test_nothing_is_replaced_unasked(report, tmp_path):
     done = report("shop", "-o", str(out))
     assert done.code == ExitCode.USAGE
     assert say_one_line(done)
-    assert "exists already" in done.err
+    assert done.err.endswith("exists already. Choose another name, or add --overwrite.\n")
     assert out.read_text() == "precious"
     assert report("shop", "-o", str(out), "--overwrite").code == ExitCode.OK
     assert out.read_text().startswith("# Quality report: ")
@@ -111,6 +111,9 @@ def test_what_is_missing_is_said_by_the_exit_code(report, path):
         (["7"], "Product 7 is not known"),
         (["shop", "--period", "some day"], "The period 'some day' is not understood"),
         (["shop", "-o", "no/such/folder.html"], "There is no folder"),
+        (["shop", "-o", "out.pdf"], "No report ends in .pdf. End FILE in one of: .md (markdown), "),
+        (["shop", "-o", "out.pdf", "--format", "html"], "No report ends in .pdf."),
+        (["shop", "-o", "out.csv", "--format", "html"], "but --format says html. End FILE in one"),
     ],
 )
 def test_what_means_nothing_is_one_line(report, arguments, words):
@@ -125,6 +128,7 @@ def test_wrong_words_are_answered_with_those_that_there_are(report, arguments):
     done = report(*arguments)
     assert done.code == ExitCode.USAGE
     assert "critical_bugs" in done.err or "xlsx" in done.err
+    assert "ReportFormat" not in done.err
 
 
 def test_an_empty_copy_says_what_to_do(run):

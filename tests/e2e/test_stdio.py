@@ -12,13 +12,12 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from tests.caches import GAME, change, ids, latest_run, rows
-from tests.programs import ENVIRONMENT
+from tests.programs import ENDS_WITHIN, ENVIRONMENT
 
 from testio_mcp.sandbox import Fault, FaultKind
 from testio_mcp.sync.lock import SyncLock
 from testio_mcp.tools import TOOLS
 
-ENDS_WITHIN = 2  # seconds
 INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from tests.caches import SHOP, defects, ids, latest_run, rows, sync
 from tests.e2e.reference import read_world
-from tests.programs import ENVIRONMENT
+from tests.programs import ENDS_WITHIN, ENVIRONMENT
 from tests.programs import start as start_program
 
 from testio_mcp.app import open_app
@@ -24,7 +24,6 @@ from testio_mcp.settings import Loaded, Settings
 # What a first sync of the sandbox asks, and writes into the log at least.
 REQUESTS, LOGGED_BYTES = 31, 4_000_000
 LOOK_SECONDS = 0.001
-ENDS_WITHIN = 2  # seconds
 
 MAIN = """
 from testio_mcp.cli import main

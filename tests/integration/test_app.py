@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from tests.caches import BANK, GAME, change, ids, latest_run, rows, sync
 from tests.factories import CustomerFactory, ProductFactory
+from tests.watching import until
 
 from testio_mcp.app import Source, open_app
 from testio_mcp.domain.freshness import State
@@ -236,8 +237,7 @@ async def test_closing_ends_a_running_sync_and_leaves_the_lock_free(path, opened
     sandbox.faults.add(Fault("bugs", FaultKind.DELAY, seconds=30))
     async with opened(refresh_interval_seconds=3600) as app:
         app.start_keeping_fresh()
-        while not ids(path, "tests"):
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: ids(path, "tests"))
     assert latest_run(path)[0] == "cancelled"
     with SyncLock(path).held():
         pass

@@ -18,6 +18,9 @@ from tests.factories import CustomerFactory, ProblemFactory, ProductFactory
 from tests.programs import HOLD, finish, start
 
 from testio_mcp.database.migrations import SCRIPTS
+from testio_mcp.services.doctor import program
+from testio_mcp.services.doctor.findings import Case
+from testio_mcp.services.doctor.settings import check as settings_check
 from testio_mcp.settings import Settings, load_settings
 from testio_mcp.sync.lock import SyncLock
 
@@ -66,11 +69,10 @@ def test_versions_are_told_with_the_verdict_about_sqlite(patient, monkeypatch):
     found = patient.findings()
     assert "on Python 3." in found["program"].found
     assert "fastmcp 4." in found["packages"].found
-    for version, said in (((3, 40, 1), "so this is safe"), ((3, 51, 3), None)):
-        monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
-        sqlite = patient.findings()["SQLite"]
-        assert (sqlite.state, said is None or said in sqlite.found) == ("ok", True)
-        assert sqlite.to_do is None
+    said = f"SQLite {sqlite3.sqlite_version}, which can do all that testio-mcp needs"
+    assert (found["SQLite"].state, found["SQLite"].found) == ("ok", said)
+    monkeypatch.setattr(program, "has_fts5", lambda: False)
+    assert patient.states("SQLite") == ["problem"]
 
 
 def test_settings_are_told_with_their_source_and_secrets_masked(home, monkeypatch):
@@ -92,10 +94,13 @@ def test_settings_are_told_with_their_source_and_secrets_masked(home, monkeypatc
     patient.problems, patient.warnings = loaded.problems, loaded.warnings
     examination = patient.examination()
     shown = {one.variable: (one.value, one.source) for one in examination.settings}
-    assert shown["TESTIO_CUSTOMER_API_TOKEN"] == ("***", "the environment")
+    assert shown["TESTIO_CUSTOMER_API_TOKEN"] == ("(set)", "the environment")
     assert shown["TESTIO_REVIEW_DAYS"] == ("8", "the environment")
     assert shown["TESTIO_HTTP_TIMEOUT"][1] == "default"
     said = {(one.state, one.found) for one in examination.findings if one.area == "settings"}
+    [*_, made] = settings_check(Case(loaded, patient.computer))
+    where = "in the environment and in ~/.testio-mcp/.env"
+    assert made.found.startswith(f"6 settings are made, {where}; all others")
     assert ("warning", loaded.warnings[0]) in said
     assert "Did you mean TESTIO_PRODUCT_IDS?" in loaded.warnings[0]
     [problem] = [one for one in examination.findings if "Mars" in one.found]

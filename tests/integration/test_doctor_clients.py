@@ -49,7 +49,7 @@ def examined(home, cursor):
 
 
 def found_of(patient, area):
-    return [one for one in patient.examination().findings if one.area == area]
+    return [one for one in patient.examination().findings if one.area.startswith(area)]
 
 
 def saying(**found):
@@ -155,6 +155,8 @@ def test_an_entry_that_starts_but_cannot_work_is_a_problem_with_what_to_do(exami
     entry["env"]["TESTIO_HTTP_TIMEOUT"] = "soon"
     started, problem, warning = examined(testio=entry)
     assert [one.state for one in (started, problem, warning)] == ["ok", "problem", "warning"]
+    areas = ["Cursor", "Cursor, answers", "Cursor, settings"]
+    assert [one.area for one in (started, problem, warning)] == areas
     assert "starts, but: TESTIO_HTTP_TIMEOUT is 'soon'." in problem.found
     assert "TESTIO_HTTP_TIMEOUT in the env of 'testio' in ~/.cursor/mcp.json" in problem.to_do
     assert "TESTIO_X is no setting." in warning.found

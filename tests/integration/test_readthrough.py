@@ -4,6 +4,7 @@ import anyio
 import pytest
 from tests.caches import BANK, GAME, SHOP, change, ids, rows, stamps, sync
 from tests.reading import ENDLESS, OLD, reading
+from tests.watching import until
 
 from testio_mcp.domain.freshness import State, Unit
 from testio_mcp.errors import InvalidRequest, NotFound, TestIOMcpError
@@ -266,8 +267,7 @@ async def test_a_sync_of_another_process_is_waited_for(path, settings, sandbox):
                     found.append(await reader.products())
 
                 tasks.start_soon(ask)
-                while not reader.refresher.in_flight:
-                    await anyio.lowlevel.checkpoint()
+                await until(lambda: reader.refresher.in_flight)
                 assert found == []
                 tasks.cancel_scope.cancel()
         await reader.landed()

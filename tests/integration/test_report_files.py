@@ -152,7 +152,7 @@ def test_a_path_that_somebody_typed_may_be_any(tmp_path, monkeypatch):
     assert mode(path) == 0o666 & ~umask
     home = save_anywhere(Path("~/h.html"), LINE, overwrite=False)
     assert home == tmp_path / "h.html"
-    with pytest.raises(InvalidRequest, match="exists already"):
+    with pytest.raises(InvalidRequest, match=r"exists already\. .* add --overwrite\."):
         save_anywhere(path, b"other", overwrite=False)
     save_anywhere(path, b"other", overwrite=True)
     assert path.read_bytes() == b"other"

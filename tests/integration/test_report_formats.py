@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 from markdown_it import MarkdownIt
-from tests.reporting import NOW, answer, bounds, feature, month
+from tests.reporting import NOW, answer, bounds, change, feature, month, report
 
-from testio_mcp.domain.reports import ReportFormat, Section
+from testio_mcp.domain.reports import Direction, ReportFormat, Section
 from testio_mcp.reports.excerpt import excerpt
 from testio_mcp.reports.formats import written
 from testio_mcp.reports.harmless import harmless
+from testio_mcp.reports.headline import headline
 from testio_mcp.reports.markdown import report_markdown
 
 utc, berlin = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")
@@ -224,7 +225,10 @@ def test_markdown_begins_with_the_answer_and_ends_with_its_age():
         "20,000 bugs in 1,000 executed tests (20 per test), 20 of them open."
     )
     assert "warning: rejection 20.0 %" in answered
-    assert "3 critical bugs are open; the next is accepted by itself in 4 d." in answered
+    assert (
+        "3 critical bugs of these tests are open; the next is accepted by itself in 4 d."
+        in answered
+    )
     assert "Better than before: rejection." in answered
     assert "| rejection | 20.0 % | 25.0 % | \u22125.0 points | better |" in text
     assert "first 2 of 3" in text
@@ -287,3 +291,50 @@ def test_periods_without_bounds_are_all_time():
 
 def test_the_moment_of_the_report_is_told():
     assert f"Made {NOW:%Y-%m-%d %H:%M} UTC" in page()
+
+
+def test_a_written_change_is_the_difference_of_what_is_written_beside_it():
+    changed = [
+        change("acceptance_rate", 0.86046, 0.73249, Direction.BETTER),
+        change("bugs_per_test", 2.996, 2.984, Direction.HIGHER),
+        change("review_rate", 0.5004, 0.5066, Direction.SAME),
+    ]
+    text = report_markdown(answer(comparison=changed), utc)
+    assert "| acceptance | 86.0 % | 73.2 % | +12.8 points | better |" in text
+    assert "| bugs per test | 3 | 2.98 | +0.02 | higher |" in text
+    assert "| review (by a person) | 50.0 % | 50.7 % | \u22120.7 points | about the same |" in text
+    assert "+12.8 points" in Reader(page(comparison=changed)).text
+    assert 'class="state about-the-same"' in page(comparison=changed)
+    sheet = rows_of(workbook(comparison=changed)["Comparison"])
+    assert sheet[1][1:4] == [0.86, 0.732, 0.128]
+    told = {
+        (row["name"], row["metric"]): row["value"]
+        for row in tidy(comparison=changed)
+        if row["section"] == "comparison"
+    }
+    found = [told["acceptance", column] for column in ("this period", "previous", "change")]
+    assert found == ["0.86", "0.732", "0.128"]
+
+
+def told(**changes):
+    return " ".join(headline(report(**changes)))
+
+
+def test_the_answer_says_which_rates_hardly_changed():
+    little = [change("review_rate", 0.7, 0.706, Direction.SAME)]
+    assert told(comparison=little).endswith("About the same as before: review.")
+    # What is not judged is not told, not even where it is the same.
+    assert "before" not in told(comparison=[change("bug_count", 4, 4, Direction.SAME)])
+
+
+def test_no_open_critical_bug_is_said_of_these_tests_only():
+    none = answer().report.critical_bugs.model_copy(update={"total": 0, "items": []})
+    assert "No critical bug of these tests is open." in told(critical_bugs=none)
+    text = report_markdown(answer(critical_bugs=none), utc)
+    assert "**Critical open bugs (of these tests)**: None of these tests has one." in text
+    tests = answer().report.tests.model_copy(update={"executed": 0})
+    empty = {"tests": tests, "critical_bugs": none}
+    assert told(**empty).startswith("No executed test ended in the period. Health")
+    assert "bug" not in told(**empty)
+    always = bounds(7, 10).model_copy(update={"start": None, "end": None})
+    assert told(**empty, period=always).startswith("There is no executed test. ")

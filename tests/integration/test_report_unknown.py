@@ -45,7 +45,7 @@ async def test_bugs_that_were_never_read_are_unknown(ask, synced_path, settings)
     assert "their bugs: not synced yet." in text
     assert (report.rejection_reasons, report.platforms) == (None, None)
     assert "Not synced yet: rejection_reasons, platforms." in text
-    assert "**Critical open bugs (of executed tests)**: Not synced yet." in text
+    assert "**Critical open bugs (of these tests)**: Not synced yet." in text
 
 
 async def test_what_is_divided_by_tests_needs_the_bugs_of_each(ask, synced_path):

@@ -1,6 +1,7 @@
 """What is found, in which order, and what is said where nothing is."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.caches import BANK, GAME, SHOP
@@ -15,9 +16,10 @@ from tests.factories import (
 )
 
 from testio_mcp.domain.periods import parse_period
-from testio_mcp.domain.search import FOUND, FOUND_END, SearchFilter, SearchKind
+from testio_mcp.domain.search import ANY_WORD, FOUND, FOUND_END, SearchFilter, SearchKind
 from testio_mcp.errors import InvalidRequest, NotFound
-from testio_mcp.services.search import ANY_WORD, CUT, NOTHING, UNDATED, SearchService
+from testio_mcp.rendering.search import hit_page
+from testio_mcp.services.search import CUT, NOTHING, UNDATED, SearchService
 
 KINDS = tuple(SearchKind)
 PRODUCT, FEATURE, TEST, BUG = KINDS
@@ -77,6 +79,9 @@ async def test_where_nothing_has_all_words_those_with_most_come_first(search, bu
     assert ids(page)[1] == 4
     assert sorted(ids(page)[2:]) == [1, 3]
     assert page.notes == [ANY_WORD]
+    text = hit_page(page, ZoneInfo("UTC"))
+    assert text.startswith(f"{ANY_WORD} **4 hits**")
+    assert text.count(ANY_WORD) == 1
 
 
 async def test_a_title_weighs_more_than_the_text_below_it(search, bugs):

@@ -28,6 +28,7 @@ from tests.factories import (
     UserStoryFactory,
 )
 from tests.programs import start
+from tests.watching import until
 
 from testio_mcp.app import Source, open_app
 from testio_mcp.domain.freshness import Unit
@@ -152,8 +153,7 @@ async def test_a_cancelled_sync_says_so_and_keeps_what_it_had(app, fault, world,
     fault(BUGS, FaultKind.DELAY, seconds=30)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.syncer.run, SyncOptions((GAME,)), Trigger.TOOL)
-        while not ids(path, "tests"):
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: ids(path, "tests"))
         tasks.cancel_scope.cancel()
     assert latest_run(path)[0] == "cancelled"
     assert ids(path, "tests") == sorted(world.test_ids(GAME))
@@ -175,8 +175,7 @@ async def test_a_log_that_grows_is_emptied_while_the_sync_goes_on_and_at_its_end
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(synced.syncer.run, SyncOptions((GAME,)), Trigger.TOOL)
         # Only what leaves the log reaches the file.
-        while path.stat().st_mtime_ns == before:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: path.stat().st_mtime_ns != before)
         tasks.cancel_scope.cancel()
 
 

@@ -23,7 +23,7 @@ amounts = st.integers(1, 300).map(str)
 days = st.dates(date(1971, 1, 1), date(2999, 1, 1)).map(str)
 units = st.sampled_from(["week", "month", "quarter", "year"])
 words = st.one_of(
-    st.sampled_from(["today", "yesterday", "ytd", "all", "2026-Q3", "since friday"]),
+    st.sampled_from(["today", "yesterday", "ytd", "all", "2026-Q3", "since friday", "monday"]),
     st.tuples(st.sampled_from(["this", "last"]), units).map(" ".join),
     st.tuples(
         st.just("last"), amounts, st.sampled_from(["days", "weeks", "months", "quarters"])
@@ -83,6 +83,11 @@ def bounds(text: str, now: datetime, zone: ZoneInfo) -> tuple[str | None, str | 
         ("2026-10-01..2026-10-31", "2026-10-01", "2026-11-01"),
         ("2026-10-01..2026-10-01", "2026-10-01", "2026-10-02"),
         ("since 2026-10-01", "2026-10-01", None),
+        ("Monday", "2026-11-16", "2026-11-17"),
+        ("saturday", "2026-11-21", "2026-11-22"),
+        ("SUN", "2026-11-15", "2026-11-16"),
+        ("fri", "2026-11-20", "2026-11-21"),
+        ("since mon", "2026-11-16", None),
         ("since monday", "2026-11-16", None),
         ("since saturday", "2026-11-21", None),
         ("since sunday", "2026-11-15", None),
@@ -185,6 +190,7 @@ def test_a_period_is_a_value():
         ("2026/10/05", "'2026-10-05'"),
         ("2026 Q3", "'2026-Q3'"),
         ("since mondy", "'since monday'"),
+        ("mondy", "'monday'"),
         ("\u0663 days ago", "'N days ago'"),
         ("last 0 days", "N is 1 or more."),
         ("0 weeks ago", "N is 1 or more."),

@@ -82,6 +82,10 @@ def test_named_tests_are_not_narrowed_by_the_usual_period():
         ("active_acceptance_rate", -0.1, "worse"),
         ("auto_acceptance_rate", 0.1, "worse"),
         ("rejection_rate", -0.1, "better"),
+        ("rejection_rate", 0.01, "worse"),
+        # One bug of a hundred makes as much.
+        ("rejection_rate", 0.009, "same"),
+        ("review_rate", -0.006, "same"),
         ("rejection_rate", 0.1, "worse"),
         ("review_rate", 0.1, "better"),
         ("bug_count", 3, "higher"),
@@ -153,10 +157,10 @@ def test_a_month_without_tests_counts_nothing_and_has_no_rates():
     assert (month.tests, month.bugs, month.bugs_per_test, month.review_rate) == (0, 0, None, None)
 
 
-def notes(period, bugs=500, **changes):
+def notes(period, bugs=500, open_bugs=0, **changes):
     asked = ReportQuestion(Scope(period=parse_period(period, now=NOW, zone=utc)), **changes)
     before = previous(asked.scope.period, now=NOW, zone=utc) if asked.compares else None
-    return " ".join(notes_on(asked, before, bugs))
+    return " ".join(notes_on(asked, before, bugs, open_bugs))
 
 
 def test_notes_say_what_must_be_known_of_the_figures():
@@ -166,6 +170,16 @@ def test_notes_say_what_must_be_known_of_the_figures():
     assert "Nothing to compare with" not in notes("since monday", sections=(Section.BUGS,))
     assert "compared up to the same moment" in notes("this month")
     assert "Tests that still run are included" in notes("this month")
+    assert "tests that end later are left out of the comparison" in notes("2026-Q4")
     assert "compared up to" not in notes("2026-Q3")
     assert "Only 19 bugs" in notes("2026-Q3", 19)
     assert "Only" not in notes("2026-Q3", 20) + notes("2026-Q3", 0) + notes("2026-Q3", None)
+
+
+def test_rates_are_provisional_while_bugs_are_open():
+    assert notes("2026-Q3", 1_500, 1_200).count("1,200 of 1,500 bugs are still open, so ") == 1
+    assert "1 of 30 bugs is still open, so the rates will change." in notes("2026-Q3", 30, 1)
+    assert "1 of 1 bug is still open" in notes("2026-Q3", 1, 1)
+    without = (notes("2026-Q3"), notes("2026-Q3", None, None))
+    assert "still open" not in "".join(without)
+    assert "still open" not in notes("2026-Q3", 30, 1, sections=(Section.FEATURES,))

@@ -36,6 +36,19 @@ def left_to_do(
     yield "testio-mcp doctor checks everything and says what to do."
 
 
+def after_removal(clients: Sequence[ClientChange]) -> Iterator[str]:
+    changed = [client.client for client in clients if client.change == Change.REMOVED]
+    if changed:
+        yield (
+            f"Quit {' and '.join(dict.fromkeys(changed))} and start it again, as what runs now "
+            "still has testio."
+        )
+    elif clients and all(client.change == Change.ABSENT for client in clients):
+        yield "Nothing was connected: testio stands in none of these files."
+    elif not clients:
+        yield "No client was changed: none was found, or none was chosen."
+
+
 def _about_clients(clients: Iterable[ClientChange]) -> Iterator[str]:
     if any(client.change in (Change.ADDED, Change.UPDATED) for client in clients):
         yield "Quit the clients that run now and start them again, so that they see the change."

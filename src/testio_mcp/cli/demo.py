@@ -16,7 +16,6 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from rich.console import Console
 from rich.panel import Panel
-from rich.syntax import Syntax
 
 from testio_mcp.app import App, open_demo
 from testio_mcp.cli.exit_codes import ExitCode
@@ -121,7 +120,8 @@ def _show_configuration() -> None:
     RESULTS.print("testio-mcp setup asks for your token, keeps it, and connects your clients.")
     RESULTS.print("\n[bold]To ask this about the demo in Claude Desktop[/bold]")
     RESULTS.print("Settings > Developer > Edit Config, then restart it:\n")
-    RESULTS.print(Syntax(_configuration(), "json", word_wrap=True))
+    # A line that is broken inside a string could not be pasted.
+    RESULTS.print(_configuration(), markup=False, soft_wrap=True)
 
 
 def _configuration() -> str:

@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 NOTES = Console(stderr=True, highlight=False)
+FENCE = re.compile("(`{3,})(json)?")
+
+
+class Block(StrEnum):
+    PROSE = "prose"
+    TABLE = "table"
+    TO_PASTE = "to paste"
 
 
 def show(text: str, data: Any, *, as_json: bool) -> None:
@@ -25,7 +33,8 @@ def show(text: str, data: Any, *, as_json: bool) -> None:
         print(json.dumps(data, ensure_ascii=not holds_all, indent=2))
     elif sys.stdout.isatty():
         console = Console(highlight=False)
-        console.print(drawn(text, console.width))
+        # What is to be pasted may be wider than the terminal, which then breaks its lines itself.
+        console.print(drawn(text, console.width), crop=False)
     else:
         print(text)
 
@@ -33,14 +42,32 @@ def show(text: str, data: Any, *, as_json: bool) -> None:
 def drawn(text: str, width: int) -> RenderableType:
     """Markdown for a terminal of this width; a table that is too wide becomes a list."""
     blocks: list[RenderableType] = []
-    for is_table, lines in groupby(text.split("\n"), key=lambda line: line.startswith("| ")):
-        if not is_table:
+    for block, marked in groupby(_marked(text.split("\n")), key=lambda pair: pair[0]):
+        lines = [line for _, line in marked]
+        if block is Block.PROSE:
             blocks.append(Markdown("\n".join(lines)))
-            continue
-        head, _, *body = [_cells(line) for line in lines]
-        widths = (max(map(len, column)) + 3 for column in zip(head, *body, strict=True))
-        blocks.append(_table(head, body) if sum(widths) <= width else _records(head, body))
+        elif block is Block.TO_PASTE:
+            said = "\n".join(["", *lines[1:-1], ""])
+            blocks.append(Text(said, no_wrap=True, overflow="ignore"))
+        else:
+            head, _, *body = [_cells(line) for line in lines]
+            widths = (max(map(len, column)) + 3 for column in zip(head, *body, strict=True))
+            blocks.append(_table(head, body) if sum(widths) <= width else _records(head, body))
     return Group(*blocks)
+
+
+def _marked(lines: Iterable[str]) -> Iterator[tuple[Block, str]]:
+    """Each line with what it is a part of; a fence goes with what it holds."""
+    fence, block = "", Block.PROSE
+    for line in lines:
+        if fence:
+            yield block, line
+            fence = "" if line == fence else fence
+        elif begun := FENCE.match(line):
+            fence, block = begun[1], Block.TO_PASTE if begun[2] else Block.PROSE
+            yield block, line
+        else:
+            yield Block.TABLE if line.startswith("| ") else Block.PROSE, line
 
 
 def _cells(line: str) -> list[str]:

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=[*ReportFormat],
+        choices=[format.value for format in ReportFormat],
         help="by default that of FILE's ending, else markdown; html, xlsx and csv are saved in "
         "the reports folder unless -o says where",
     )
@@ -113,12 +113,20 @@ def _with_file(
 
 
 def _format(options: argparse.Namespace) -> ReportFormat:
-    """As asked, or as the file is called."""
-    if options.format:
-        return ReportFormat(options.format)
-    ending = Path(options.output or "").suffix.lower()
-    found = [format for format, suffix in SUFFIXES.items() if suffix == ending]
-    return found[0] if found else ReportFormat.MARKDOWN
+    """As asked, or as the file is called; raises InvalidRequest where the two contradict."""
+    file = Path(options.output or "")
+    asked = ReportFormat(options.format) if options.format else None
+    if not file.suffix:
+        return asked or ReportFormat.MARKDOWN
+    named = {suffix: format for format, suffix in SUFFIXES.items()}.get(file.suffix.lower())
+    if named is None:
+        problem = f"No report ends in {file.suffix}"
+    elif asked not in (None, named):
+        problem = f"{file.name} would be {named.value}, but --format says {asked}"
+    else:
+        return named
+    every = ", ".join(f"{suffix} ({format.value})" for format, suffix in SUFFIXES.items())
+    raise InvalidRequest(f"{problem}.", hint=f"End FILE in one of: {every}.")
 
 
 async def _product_ids(app: App, words: list[str]) -> tuple[int, ...]:

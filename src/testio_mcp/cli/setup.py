@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from testio_mcp.app import open_app
-from testio_mcp.cli.advice import left_to_do
+from testio_mcp.cli.advice import after_removal, left_to_do
 from testio_mcp.cli.dialogue import Dialogue
 from testio_mcp.cli.exit_codes import ExitCode, exit_code
 from testio_mcp.cli.options import add_json, usable_settings
@@ -161,6 +161,7 @@ def _remove(loaded: Loaded, options: argparse.Namespace, dialogue: Dialogue) -> 
         nowhere = "not forgotten" if failures else "none was stored"
         was = f"forgotten, was in {places}" if places else nowhere
     notes = [
+        *after_removal(clients),
         *map(str, failures),
         f"Your data stays in {shown(loaded.settings.home)}, which you may delete.",
     ]
@@ -209,6 +210,11 @@ def _given(options: argparse.Namespace) -> str | None:
         # PowerShell writes UTF-16 unless it is told otherwise.
         encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
         return str(content.decode(encoding))
+    except FileNotFoundError as error:
+        raise InvalidRequest(
+            f"There is no file {options.token_file}.",
+            hint="Give the path of the file that holds the token.",
+        ) from error
     except (OSError, UnicodeDecodeError, RuntimeError) as error:
         raise InvalidRequest(
             f"The file {options.token_file} cannot be read.",

@@ -15,7 +15,7 @@ from testio_mcp.errors import InvalidRequest
 GRAMMAR = (
     "today, yesterday, this|last week|month|quarter|year, last N days|weeks|months|quarters, "
     "N days|weeks|months ago, 2026, 2026-Q3, 2026-10, 2026-10-05, 2026-10-01..2026-10-31, "
-    "since 2026-10-01, since monday, ytd, all"
+    "monday, since 2026-10-01, since monday, ytd, all"
 )
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -168,10 +168,11 @@ def _quarter(match: Match[str], _: date) -> _Dates:
     return _units(date(int(match["year"]), int(match["quarter"]) * 3 - 2, 1), "quarter")
 
 
-def _since_weekday(match: Match[str], today: date) -> _Dates:
-    """The latest such day, today included: `since monday` is this week's."""
-    back = (today.weekday() - _WEEKDAYS.index(match["weekday"])) % 7
-    return _Dates(today - timedelta(back), None)
+def _weekday(match: Match[str], today: date) -> date:
+    """The latest such day, today included."""
+    names = [name[:3] for name in _WEEKDAYS]
+    back = (today.weekday() - names.index(match["weekday"][:3])) % 7
+    return today - timedelta(back)
 
 
 def _between(match: Match[str], _: date) -> _Dates:
@@ -182,6 +183,7 @@ def _between(match: Match[str], _: date) -> _Dates:
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _N = "(?P<n>[0-9]{1,6})"
+_WEEKDAY = f"(?P<weekday>{'|'.join(f'{name}|{name[:3]}' for name in _WEEKDAYS)})"
 
 _FORMS: list[tuple[re.Pattern[str], Callable[[Match[str], date], _Dates]]] = [
     (re.compile(form), read)
@@ -198,7 +200,8 @@ _FORMS: list[tuple[re.Pattern[str], Callable[[Match[str], date], _Dates]]] = [
         (_DATE, lambda match, _: _units(date.fromisoformat(match[0]), "day")),
         (rf"(?P<first>{_DATE})\.\.(?P<last>{_DATE})", _between),
         (f"since (?P<day>{_DATE})", lambda m, _: _Dates(date.fromisoformat(m["day"]), None)),
-        (f"since (?P<weekday>{'|'.join(_WEEKDAYS)})", _since_weekday),
+        (_WEEKDAY, lambda match, today: _units(_weekday(match, today), "day")),
+        (f"since {_WEEKDAY}", lambda match, today: _Dates(_weekday(match, today), None)),
         ("ytd", lambda _, today: _up_to_now(today, "year")),
         ("all", lambda _match, _today: _Dates(None, None)),
     )
@@ -210,6 +213,7 @@ _SPELLED_OUT = (
     *(f"last N {unit}s" for unit in ("day", "week", "month", "quarter")),
     *(f"N {unit}s ago" for unit in ("day", "week", "month")),
     *("2026", "2026-Q3", "2026-10", "2026-10-05", "2026-10-01..2026-10-31", "since 2026-10-01"),
+    *_WEEKDAYS,
     *(f"since {weekday}" for weekday in _WEEKDAYS),
 )
 _BY_SHAPE = {re.sub("[0-9]+|N", "n", form).lower(): form for form in _SPELLED_OUT}

@@ -18,6 +18,9 @@ class SearchKind(StrEnum):
 DATED = {SearchKind.TEST: "end_at", SearchKind.BUG: "reported_at"}
 
 
+# Said before all else, or the number of hits would mislead.
+ANY_WORD = "Nothing has all of these words. These have some of them, those with most come first."
+
 # Around what was found in a text, which itself holds no control characters.
 FOUND, FOUND_END = "\x02", "\x03"
 

@@ -10,7 +10,12 @@ from testio_mcp.views.base import Answer, Freshness, Page, ResolvedPeriod
 from testio_mcp.views.bugs import BugSummary, ChangedBug
 from testio_mcp.views.tests import ChangedTest, TestSummary
 
-BY = {"end_at": "by test end", "reported_at": "by report"}
+BY = {
+    "end_at": "by test end",
+    "reported_at": (
+        "by the date they were reported; figures and reports go by the end of the test"
+    ),
+}
 
 
 def paragraphs(*parts: str | None) -> str:

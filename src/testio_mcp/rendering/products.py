@@ -42,9 +42,8 @@ def product_answer(answer: ProductAnswer, zone: ZoneInfo) -> str:
         ("user stories", known(product.user_stories)),
         ("last test end", moment(product.last_test_end, zone)),
         (
-            "environments",
-            ", ".join(f"{env.title} ({count(env.tests)} tests)" for env in product.environments)
-            or None,
+            "environments (executed tests)",
+            ", ".join(f"{env.title} ({count(env.tests)})" for env in product.environments) or None,
         ),
     ]
     fragile = table(

@@ -3,7 +3,7 @@
 import re
 from zoneinfo import ZoneInfo
 
-from testio_mcp.domain.search import FOUND, FOUND_END, SearchKind
+from testio_mcp.domain.search import ANY_WORD, FOUND, FOUND_END, SearchKind
 from testio_mcp.domain.text import one_line
 from testio_mcp.rendering.answers import closing, heading, paragraphs, period_line
 from testio_mcp.rendering.markdown import CELL_LIMIT, count, date, inline
@@ -16,13 +16,15 @@ def hit_page(page: Page[Hit], zone: ZoneInfo) -> str:
     if page.has_more:
         more = f"{count(page.total - page.returned)} more: ask with a larger limit or more words."
     legend = f"Dates of tests are their ends, of bugs their reports ({zone.key})."
+    first = [note for note in page.notes if note == ANY_WORD]
+    rest = [note for note in page.notes if note != ANY_WORD]
     return paragraphs(
-        heading(page, "hit"),
+        " ".join(filter(None, [*first, heading(page, "hit")])),
         "\n".join(_line(number, hit, zone) for number, hit in enumerate(page.items, 1)),
         legend if any(hit.date for hit in page.items) else None,
         more,
         period_line(page.period, zone),
-        closing(page, zone),
+        closing(page.model_copy(update={"notes": rest}), zone),
     )
 
 

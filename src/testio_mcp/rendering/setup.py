@@ -13,13 +13,12 @@ NO_PRODUCTS = "none: ask TestIO which products this token is for"
 
 
 def setup_report(report: SetupReport, zone: ZoneInfo) -> str:
-    rows = [
-        (change.client, change.file, change.change, change.backup, change.reason)
-        for change in report.clients
-    ]
+    rows = [(change.client, change.file, change.change, change.backup) for change in report.clients]
     return paragraphs(
         bullets([("token", report.token), ("products", _products(report.products))]),
-        table(("client", "file", "entry", "backup", "reason"), rows),
+        table(("client", "file", "entry", "backup"), rows),
+        # A cell would cut what to do.
+        bullets((change.client, change.reason) for change in report.clients),
         sync_report(report.sync, zone) if report.sync else None,
         *map(inline, report.notes),
     )

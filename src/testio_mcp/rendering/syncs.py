@@ -30,9 +30,9 @@ UNITS = {
     "products": "list of products",
     "reject_reasons": "list of rejection reasons",
     "features": "catalogues of features",
-    "tests": "lists of tests",
-    "all_tests": "lists of tests, read to the end",
-    "test": "tests",
+    "tests": "newest tests of a product",
+    "all_tests": "all tests of a product",
+    "test": "single tests",
     "bugs": "bugs of a test",
     "execution": "execution of a test",
 }

@@ -19,7 +19,7 @@ from testio_mcp.views.tests import (
 
 def test_page(page: Page[TestSummary], zone: ZoneInfo) -> str:
     headers = ["id", "title", "product", "status", "type"]
-    headers += [f"start ({zone.key})", f"end ({zone.key})", "bugs", "open", "critical"]
+    headers += [f"start ({zone.key})", f"end ({zone.key})", "bugs", "open", "critical (any status)"]
     headers += ["environment", "changed", "status before"]
     rows = [
         [

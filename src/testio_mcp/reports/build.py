@@ -164,8 +164,13 @@ class Build:
     async def _comparison_section(self) -> Any:
         if self._subject.previous is None:
             return None
+        now, period = self.totals, self._scope.period
+        if period and period.running:
+            # Like with like: the previous period ends at the same moment, and nothing runs on.
+            so_far = replace(period, end=self._subject.now, keeps_running_tests=False)
+            now = await self._total(replace(self._scope, period=so_far))
         before = await self._total(replace(self._scope, period=self._subject.previous))
-        return compared(self.totals, before)
+        return compared(now, before)
 
     async def _trend_section(self) -> list[ReportMonth] | None:
         if not self._subject.listed:

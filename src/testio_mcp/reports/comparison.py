@@ -21,6 +21,8 @@ _JUDGED = {"acceptance_rate": True} | {
 }
 # As exact as figures are written: what reads the same is the same.
 _DECIMALS = {Kind.COUNT: 0, Kind.NUMBER: 2, Kind.RATE: 3}
+# One bug of a hundred moves a rate by a point; less than that is chance.
+LEAST_JUDGED = 0.01
 
 
 def compared(now: dict[str, Any], before: dict[str, Any]) -> list[ReportChange]:
@@ -36,15 +38,34 @@ def _change(metric: str, value: float | None, previous: float | None) -> ReportC
         value=value,
         previous=previous,
         change=change,
-        direction=direction(metric, change),
+        direction=direction(metric, shown_change(metric, value, previous)),
     )
+
+
+def shown(metric: str, value: float | None) -> float | None:
+    """The value as it is written for people."""
+    kind = METRICS[metric].kind
+    if value is None or kind is Kind.COUNT:
+        return value
+    # Rates are written in per cent, and rounding those is not quite rounding these.
+    return round(value * 100, 1) / 100 if kind is Kind.RATE else round(value, _DECIMALS[kind])
+
+
+def shown_change(metric: str, value: float | None, previous: float | None) -> float | None:
+    """The difference that people find when they subtract what is written."""
+    now, before = shown(metric, value), shown(metric, previous)
+    if now is None or before is None:
+        return None
+    return round(now - before, _DECIMALS[METRICS[metric].kind])
 
 
 def direction(metric: str, change: float | None) -> Direction:
     """What a change of a metric means."""
     if change is None:
         return Direction.UNKNOWN
-    if not round(change, _DECIMALS[METRICS[metric].kind]):
+    digits = _DECIMALS[METRICS[metric].kind]
+    least = LEAST_JUDGED if metric in _JUDGED else 10**-digits
+    if abs(round(change, digits)) < least:
         return Direction.SAME
     is_higher = change > 0
     if metric not in _JUDGED:

@@ -81,15 +81,18 @@ def save_anywhere(path: Path, content: bytes, *, overwrite: bool) -> Path:
         raise InvalidRequest(
             f"There is no folder {shown(target.parent)}.", hint="Create it first, or name another."
         )
-    _write(target, content, overwrite=overwrite, mode=0o666)
+    try:
+        _write(target, content, overwrite=overwrite, mode=0o666)
+    except AlreadyThere:
+        raise AlreadyThere(target, "add --overwrite") from None
     return target
 
 
 class AlreadyThere(InvalidRequest):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, otherwise: str = "set overwrite") -> None:
         super().__init__(
             f"{shown(path)} exists already.",
-            hint="Choose another name, or set overwrite.",
+            hint=f"Choose another name, or {otherwise}.",
         )
 
 

@@ -33,7 +33,7 @@ TITLES = {
     Section.BUGS: "Bugs",
     Section.RATES: "Rates and health",
     Section.COMPARISON: "Compared with the previous period",
-    Section.CRITICAL_BUGS: "Critical open bugs",
+    Section.CRITICAL_BUGS: "Critical open bugs of these tests",
     Section.PRODUCTS: "Products",
     Section.TREND: "Trend by month",
     Section.FEATURES: "Features",
@@ -113,7 +113,7 @@ def _cell(cell: Cell, zone: ZoneInfo) -> dict[str, Any]:
 
 def _class(cell: Cell) -> str:
     if cell.kind is Kind.STATE and cell.value:
-        return f"state {cell.value}"
+        return f"state {cell.value.replace(' ', '-')}"
     if cell.is_figure:
         return "figure unknown" if cell.value is None else "figure"
     is_long = cell.kind is Kind.TEXT and len(cell.value or "") > ONE_LINE

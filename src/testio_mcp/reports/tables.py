@@ -7,13 +7,21 @@ from typing import Any
 
 from testio_mcp.domain.figures import RATE_NAMES, RATES
 from testio_mcp.domain.health import is_good_when_high
-from testio_mcp.domain.reports import Section
+from testio_mcp.domain.reports import Direction, Section
 from testio_mcp.reports.cells import Cell, Kind, Table, figure
+from testio_mcp.reports.comparison import shown, shown_change
 from testio_mcp.views.base import ResolvedPeriod
-from testio_mcp.views.reports import QualityReport, ReportAnswer, ReportFeature, ReportRate
+from testio_mcp.views.reports import (
+    QualityReport,
+    ReportAnswer,
+    ReportChange,
+    ReportFeature,
+    ReportRate,
+)
 
 EXECUTED = "of executed tests"
 ALL = "tests of all statuses"
+ABOUT_THE_SAME = "about the same"
 NAMES = {
     **RATE_NAMES,
     "test_count": "executed tests",
@@ -146,18 +154,23 @@ def _limits(rate: ReportRate) -> tuple[Cell, ...]:
 
 
 def _comparison(report: QualityReport) -> Iterator[Table]:
-    rows = tuple(
-        (
-            Cell(NAMES[change.metric]),
-            figure(change.metric, change.value),
-            figure(change.metric, change.previous),
-            figure(change.metric, change.change, signed=True),
-            Cell(change.direction.value, Kind.STATE),
-        )
-        for change in report.comparison or ()
-    )
+    rows = tuple(map(_change, report.comparison or ()))
     columns = ("figure", "this period", "previous", "change", "direction")
     yield Table("comparison", "Comparison", columns, rows, EXECUTED)
+
+
+def _change(change: ReportChange) -> tuple[Cell, ...]:
+    """Rounded in every format, so that what is subtracted gives the change beside it."""
+    metric = change.metric
+    difference = shown_change(metric, change.value, change.previous)
+    is_about = change.direction is Direction.SAME and difference
+    return (
+        Cell(NAMES[metric]),
+        figure(metric, shown(metric, change.value)),
+        figure(metric, shown(metric, change.previous)),
+        figure(metric, difference, signed=True),
+        Cell(ABOUT_THE_SAME if is_about else change.direction.value, Kind.STATE),
+    )
 
 
 def _critical_bugs(report: QualityReport) -> Iterator[Table]:
@@ -184,9 +197,9 @@ def _critical_bugs(report: QualityReport) -> Iterator[Table]:
         "Critical open bugs",
         (*columns, "reported", "link"),
         rows,
-        EXECUTED,
+        "of these tests",
         found.total,
-        "Not synced yet." if found.total is None else "None.",
+        "Not synced yet." if found.total is None else "None of these tests has one.",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from testio_mcp.domain.names import plain
 from testio_mcp.domain.periods import Period
-from testio_mcp.domain.reports import ReportQuestion
+from testio_mcp.domain.reports import ReportQuestion, Section
 from testio_mcp.domain.tests import EXECUTED
 from testio_mcp.services.pages import running_kept
 from testio_mcp.views.reports import QualityReport
@@ -17,6 +17,9 @@ MOST_NAMED = 3
 # With fewer bugs one more or less moves each rate by some per cent.
 FEW_BUGS = 20
 LONGEST_NAME = 80
+WITH_RATES = frozenset(
+    {Section.RATES, Section.COMPARISON, Section.PRODUCTS, Section.TREND, Section.PLATFORMS}
+)
 
 
 def title(
@@ -36,7 +39,9 @@ def file_name(report: QualityReport) -> str:
     return re.sub("-q(?=[1-4]$)", "-Q", words[:LONGEST_NAME].strip("-"))
 
 
-def notes_on(question: ReportQuestion, before: Period | None, bugs: int | None) -> list[str]:
+def notes_on(
+    question: ReportQuestion, before: Period | None, bugs: int | None, open_bugs: int | None
+) -> list[str]:
     """In sentences, the most important first."""
     period = question.scope.period
     executed = ", ".join(EXECUTED)
@@ -47,7 +52,15 @@ def notes_on(question: ReportQuestion, before: Period | None, bugs: int | None) 
     if question.compares and before is None:
         notes.append("Nothing to compare with: a period without both ends has none before it.")
     if before and period and period.running:
-        notes.append("The period is not over: the previous one is compared up to the same moment.")
+        notes.append(
+            "The period is not over: both are compared up to the same moment; tests that end later "
+            "are left out of the comparison."
+        )
+    if bugs and open_bugs and WITH_RATES & {*question.wanted}:
+        of = f"{open_bugs:,} of {bugs:,} {'bug' if bugs == 1 else 'bugs'}"
+        notes.append(
+            f"{of} {'is' if open_bugs == 1 else 'are'} still open, so the rates will change."
+        )
     if bugs and bugs < FEW_BUGS:
         notes.append(f"Only {bugs} bugs: each of them moves the rates by much.")
     return notes

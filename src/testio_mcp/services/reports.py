@@ -128,7 +128,8 @@ class ReportService:
             previous_period=_bounds(before, zone) if before else None,
             **sections,
         )
-        notes = notes_on(question, before, build.totals["bug_count"])
+        totals = build.totals
+        notes = notes_on(question, before, totals["bug_count"], totals["open_bugs"])
         unread = [section for section in UNREADABLE if sections.get(section, ...) is None]
         if unread:
             notes.append(f"Not synced yet: {', '.join(unread)}.")

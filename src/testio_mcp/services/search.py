@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from testio_mcp.domain.freshness import Basis
-from testio_mcp.domain.search import DATED, FOUND, FOUND_END, SearchFilter, SearchKind
+from testio_mcp.domain.search import (
+    ANY_WORD,
+    DATED,
+    FOUND,
+    FOUND_END,
+    SearchFilter,
+    SearchKind,
+)
 from testio_mcp.domain.slice import Paging
 from testio_mcp.domain.text import ELLIPSIS
 from testio_mcp.errors import InvalidRequest
@@ -36,7 +43,6 @@ DOUBTED, SPELLINGS, LIKENESS = 5, 3, 0.75
 SHORTEST_DOUBTED, LONGER = 3, 2
 
 CUT = f"Only the beginning of the question, at most {MAX_TERMS} words, was searched for."
-ANY_WORD = "Nothing has all of these words. These have some of them, those with most come first."
 UNDATED = "Products and features have no date, so that they are left out."
 NOTHING = "Try fewer words, or a beginning such as check*."
 

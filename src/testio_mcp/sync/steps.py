@@ -29,7 +29,8 @@ async def sync_product(sync: SyncContext, product: ProductPayload) -> None:
         await sync_tests(sync, product)
         lost = len(sync.lost_features[product.id])
         if lost and catalogue_is_known:
-            logger.warning(
+            # Nobody can act on it: what tests name is kept.
+            logger.info(
                 "Tests of product %d name %d feature%s that left its catalogue.",
                 product.id,
                 lost,

@@ -117,7 +117,7 @@ def test_a_place_for_the_token_may_be_chosen(run, url, keyring, env_file, token_
     assert run(*ALONE).code == ExitCode.OK
     assert (TOKEN in env_file.read_text(), keyring.kept) == (True, {})
     assert run(*ALONE, "--store", "keyring").code == ExitCode.OK
-    assert (env_file.read_text(), [*keyring.kept.values()]) == ("", [TOKEN])
+    assert (env_file.exists(), [*keyring.kept.values()]) == (False, [TOKEN])
 
 
 def test_printing_changes_nothing_and_needs_nothing(run, home, cursor, monkeypatch):
@@ -166,9 +166,11 @@ def test_it_is_undone_with_the_token_only_on_request(run, url, cursor, token_fil
     done = run("setup", "--remove", "--no-input", "--json")
     [client] = done.parsed["setup"]["clients"]
     assert (done.code, client["change"], bool(keyring.kept)) == (ExitCode.OK, "removed", True)
+    assert done.parsed["setup"]["notes"][0].startswith("Quit Cursor and start it again")
     assert json.loads(cursor.read_text()) == OTHER
     done = run("setup", "--remove", "--no-input", "--forget-token", "--json")
     assert done.parsed["setup"]["clients"][0]["change"] == "absent"
+    assert done.parsed["setup"]["notes"][0].startswith("Nothing was connected")
     assert done.parsed["setup"]["token"] == "forgotten, was in the keyring of this computer"
     assert keyring.kept == {}
 

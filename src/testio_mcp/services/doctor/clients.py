@@ -113,10 +113,10 @@ def _installed(place: Location, *, is_also_written: bool) -> Iterator[Found]:
                 "Extensions), or the entry with testio-mcp setup --remove."
             )
             twice = f"{said}, and stands in {shown(place.file)} too."
-            yield Found(place.title, Verdict.WARNING, twice, to_do)
+            yield Found(f"{place.title}, extension", Verdict.WARNING, twice, to_do)
         else:
             settings = "its token and settings are in Claude Desktop (Settings, Extensions)"
-            yield Found(place.title, Verdict.OK, f"{said}; {settings}")
+            yield Found(f"{place.title}, extension", Verdict.OK, f"{said}; {settings}")
 
 
 def _elsewhere(case: Case, one: Configured) -> Found:
@@ -178,7 +178,7 @@ def _judged(
     if entry.env.get(VARIABLE):
         said = f"{one.place} holds the token for everybody to read who may read the file."
         to_do = f"{one.mend} Setup keeps the token in a safer place."
-        yield Found(one.area, Verdict.WARNING, said, to_do)
+        yield Found(f"{one.area}, token", Verdict.WARNING, said, to_do)
 
 
 def _judged_start(one: Configured, entry: Entry, started: Started) -> Found:
@@ -199,12 +199,14 @@ def _diagnosed(case: Case, one: Configured, entry: Entry, diagnosis: Diagnosis) 
     """What the server says of itself, started as the client starts it."""
     for sentence in diagnosis.problems:
         said = f"{one.place} starts, but: {sentence}"
-        yield Found(one.area, Verdict.PROBLEM, said, _to_do(case, one, entry, sentence))
+        to_do = _to_do(case, one, entry, sentence)
+        yield Found(f"{one.area}, answers", Verdict.PROBLEM, said, to_do)
     # What files say was told of the settings.
     for sentence in diagnosis.warnings:
         if sentence not in case.loaded.warnings:
             said = f"{one.place}: {sentence}"
-            yield Found(one.area, Verdict.WARNING, said, _to_do(case, one, entry, sentence))
+            to_do = _to_do(case, one, entry, sentence)
+            yield Found(f"{one.area}, settings", Verdict.WARNING, said, to_do)
     here, there = case.computer.environment, {name.upper() for name in entry.env}
     lacking = [name for name in network_of(here) if name.upper() not in there]
     if lacking and not diagnosis.is_reachable:
@@ -212,7 +214,7 @@ def _diagnosed(case: Case, one: Configured, entry: Entry, diagnosis: Diagnosis) 
         to_do = f"{one.mend} Setup hands on what is set in the terminal."
         if by_hand := [name for name in lacking if name in withheld_from(here)]:
             to_do = f"Add {', '.join(by_hand)} to its env by hand; the password can be read there."
-        yield Found(one.area, Verdict.WARNING, said, to_do)
+        yield Found(f"{one.area}, network", Verdict.WARNING, said, to_do)
 
 
 def _to_do(case: Case, one: Configured, entry: Entry, sentence: str) -> str:

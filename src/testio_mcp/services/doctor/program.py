@@ -12,8 +12,6 @@ from testio_mcp.services.doctor.findings import Case, Found
 
 # Whose versions matter when something is odd.
 PACKAGES = ("fastmcp", "mcp", "httpx", "sqlmodel", "sqlalchemy", "aiosqlite", "keyring")
-# Before it, several processes that checkpoint one file at the same moment can damage it.
-MENDED = (3, 51, 3)
 
 
 def check(case: Case) -> Iterator[Found]:
@@ -42,16 +40,8 @@ def _sqlite() -> Found:
             f"SQLite {sqlite3.sqlite_version} cannot keep an index of words (FTS5).",
             "Install testio-mcp with a Python from python.org or from uv.",
         )
-    if sqlite3.sqlite_version_info >= MENDED:
-        return Found("SQLite", Verdict.OK, f"SQLite {sqlite3.sqlite_version}")
-    return Found(
-        "SQLite",
-        Verdict.OK,
-        f"SQLite {sqlite3.sqlite_version}: before {'.'.join(map(str, MENDED))} a file could be "
-        "damaged, rarely, by several processes that move its log into it at the same moment. "
-        "With testio-mcp only the one that holds the sync lock does that, so this is safe unless "
-        "another program writes to the file.",
-    )
+    said = f"SQLite {sqlite3.sqlite_version}, which can do all that testio-mcp needs"
+    return Found("SQLite", Verdict.OK, said)
 
 
 def _version(package: str) -> str | None:

@@ -19,5 +19,9 @@ def check(case: Case) -> Iterator[Found]:
         mend = "Mend or remove it where it is set." if warning.startswith(PREFIX) else None
         yield Found("settings", Verdict.WARNING, warning, mend)
     number, places = len(case.sources), sorted({*case.sources.values()})
-    made = f"{number} set in {', '.join(places)}" if number else "none set, all at their defaults"
+    made = "no setting is made, so that all have their usual values"
+    if number:
+        settings = "1 setting is" if number == 1 else f"{number} settings are"
+        where = " and ".join(f"in {place}" for place in places)
+        made = f"{settings} made, {where}; all others have their usual values"
     yield Found("settings", Verdict.OK, f"{made}; home is {shown(case.loaded.settings.home)}")
