@@ -129,11 +129,11 @@ def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "generate_quality_report, one product": (
             "generate_quality_report",
-            {"product_ids": [product], "period": "all time"},
+            {"product_ids": [product], "period": "all"},
         ),
         "generate_quality_report, all products": (
             "generate_quality_report",
-            {"period": "all time"},
+            {"period": "all"},
         ),
     }
 

@@ -132,7 +132,7 @@ def _type(field: dict) -> str:
         return f"tuple[{_type(field['items'])}, ...]"
     if "enum" in field:
         return f"Literal[{', '.join(map(repr, field['enum']))}]"
-    return {"integer": "int", "number": "float", "string": "str"}[field["type"]]
+    return {"boolean": "bool", "integer": "int", "number": "float", "string": "str"}[field["type"]]
 
 
 def _constraints(field: dict) -> str:

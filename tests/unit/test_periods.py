@@ -92,6 +92,7 @@ def bounds(text: str, now: datetime, zone: ZoneInfo) -> tuple[str | None, str | 
         ("since saturday", "2026-11-21", None),
         ("since sunday", "2026-11-15", None),
         ("all", None, None),
+        ("All time", None, None),
     ],
 )
 def test_each_form_on_the_calendar(text, first, after):

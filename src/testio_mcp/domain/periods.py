@@ -203,7 +203,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[[Match[str], date], _Dates]]] = [
         (_WEEKDAY, lambda match, today: _units(_weekday(match, today), "day")),
         (f"since {_WEEKDAY}", lambda match, today: _Dates(_weekday(match, today), None)),
         ("ytd", lambda _, today: _up_to_now(today, "year")),
-        ("all", lambda _match, _today: _Dates(None, None)),
+        ("all(?: time)?", lambda _match, _today: _Dates(None, None)),
     )
 ]
 

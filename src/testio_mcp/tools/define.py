@@ -106,10 +106,11 @@ async def current_app() -> Any:
 
 async def read_period(text: str) -> Period | None:
     """The period in the zone of the settings; None for all time."""
-    if text.strip().lower() in ("", "all"):
+    if not text.strip():
         return None
     zone = (await current_app()).settings.zone
-    return parse_period(text, now=datetime.now(UTC), zone=zone)
+    period = parse_period(text, now=datetime.now(UTC), zone=zone)
+    return period if period.start or period.end else None
 
 
 async def read_since(text: str) -> datetime | None:
