@@ -26,7 +26,7 @@ from bench import CONSOLE, cache_in, environment, sandbox
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from pydantic import SecretStr
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -233,15 +233,22 @@ async def _server(arguments: list[str], environment: dict[str, str]) -> AsyncIte
         yield client
 
 
-def _show(calm: Times, forgotten: Times, busy: Times, limits: dict[str, float]) -> None:
-    table = Table("call", "p50", "over floor", "p95", "over floor")
-    for header in ("after a commit p50", "sqlite3", "in a sync p95", "over floor"):
+def _table() -> Table:
+    table = Table(Column("call", no_wrap=True), "p50", "over floor", "p95", "over floor")
+    for header in ("p50 after a commit", "sqlite3", "p95 in a sync", "over floor"):
         table.add_column(header)
+    return table
+
+
+def _show(calm: Times, forgotten: Times, busy: Times, limits: dict[str, float]) -> None:
+    table = _table()
     for name, times in calm.items():
         middle, late = _milliseconds(times)
         floor, late_floor = _milliseconds(calm["floor"])
-        _, late_busy = _milliseconds(busy[name])
-        _, floor_busy = _milliseconds(busy["floor"])
+        in_sync = ("", "")
+        if busy[name]:
+            late_busy, floor_busy = (_milliseconds(busy[one])[1] for one in (name, "floor"))
+            in_sync = (f"{late_busy:.1f} ms", f"{late_busy - floor_busy:.1f}")
         table.add_row(
             name,
             f"{middle:.1f} ms",
@@ -250,8 +257,7 @@ def _show(calm: Times, forgotten: Times, busy: Times, limits: dict[str, float]) 
             f"{late - late_floor:.1f}",
             f"{_milliseconds(forgotten[name])[0]:.1f} ms",
             f"{limits[name] * 1000:.1f} ms" if name in limits else "",
-            f"{late_busy:.1f} ms",
-            f"{late_busy - floor_busy:.1f}",
+            *in_sync,
         )
     CONSOLE.print(table)
     print(f"{len(busy['floor'])} rounds while the sync ran")
