@@ -40,7 +40,9 @@ def product_row(world, product, now, zone):
 
 
 def in_last_days(instant, days, now, zone):
-    """By calendar days of the zone, today among them."""
+    """By calendar days of the zone, today as far as it has passed."""
+    if instant_of(instant) >= now:
+        return False
     day = instant_of(instant).astimezone(zone).date()
     today = now.astimezone(zone).date()
     return today - timedelta(days=days - 1) <= day <= today

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -187,6 +188,8 @@ class ProductService:
 
     async def _ended_within(self, ids: tuple[int, ...], days: int, now: datetime) -> dict[int, int]:
         period = parse_period(f"last {days} days", now=now, zone=self._zone)
+        # Not those that end later today. By the minute, so that readers need not look each time.
+        period = replace(period, end=now.replace(second=0, microsecond=0))
         scope = Scope(product_ids=ids, statuses=(), period=period)
         rows = await self._figures.measure(("test_count",), scope, by=("product",))
         return {id: number for id, number in rows}
