@@ -201,10 +201,10 @@ def test_an_entry_that_setup_would_not_write_is_to_be_changed_by_hand(examined, 
     [found] = examined(qa=server("-c", SERVER, "0.0.1", "testio_mcp"))
     assert "Run testio-mcp setup" not in found.to_do
     assert "'qa' in ~/.cursor/mcp.json by hand" in found.to_do
-    projects = {"/work/shop": {"mcpServers": {"testio": server(command="/gone/testio-mcp")}}}
+    projects = {"/projects/shop": {"mcpServers": {"testio": server(command="/gone/testio-mcp")}}}
     (home / ".claude.json").write_text(json.dumps({"projects": {**projects, "/other": {}}}))
     [found] = found_of(Patient(Settings(_env_file=None, offline=True), home), "Claude Code")
-    assert "'testio' of the project /work/shop in ~/.claude.json" in found.found
+    assert "'testio' of the project /projects/shop in ~/.claude.json" in found.found
     assert "by hand" in found.to_do
 
 
