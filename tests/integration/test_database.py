@@ -87,6 +87,37 @@ async def test_many_writers_at_once_lose_nothing(database, save, path):
         assert await fetch(session, select(col(Test.section_id))) == [(160,)]
 
 
+async def test_a_write_lets_readers_finish_first(database, monkeypatch):
+    monkeypatch.setattr("testio_mcp.database.engine.LOOKS", 1_000_000)
+    done = []
+
+    async def write():
+        async with database.write() as session:
+            session.add(ProductFactory(id=1))
+        done.append("written")
+
+    other = Database(database.path, fence(0))
+    async with anyio.create_task_group() as tasks, database.read() as session:
+        await fetch(session, select(col(Product.id)))
+        tasks.start_soon(write)
+        # Writes of somebody else, each of which takes as long as that one would.
+        for number in range(5, 10):
+            async with other.write() as another:
+                another.add(ProductFactory(id=number))
+        done.append("read")
+    await other.close()
+    assert done == ["read", "written"]
+
+
+async def test_a_write_does_not_wait_for_ever(database, monkeypatch):
+    monkeypatch.setattr("testio_mcp.database.engine.LOOKS", 2)
+    async with database.read() as session:
+        await fetch(session, select(col(Product.id)))
+        async with database.write() as other:
+            other.add(ProductFactory(id=1))
+    assert await ids(database) == [1]
+
+
 async def test_a_write_that_is_cancelled_is_finished_first(database):
     with anyio.CancelScope() as scope:
         async with database.write() as session:

@@ -42,7 +42,7 @@ def product_answer(answer: ProductAnswer, zone: ZoneInfo) -> str:
         ("user stories", known(product.user_stories)),
         ("last test end", moment(product.last_test_end, zone)),
         (
-            "environments (executed tests)",
+            "environments (tests of all statuses that name one)",
             ", ".join(f"{env.title} ({count(env.tests)})" for env in product.environments) or None,
         ),
     ]
