@@ -133,7 +133,7 @@ class Grouping:
         tests = (
             source.query.add_columns(*source.keys, hours.label("hours"))
             .where(*dated)
-            .group_by(*positions(source.keys), col(Test.id))
+            .group_by(*positions(source.keys), col(Bug.test_id))
             .subquery()
         )
         keys = [tests.c[name] for name in self.by]
@@ -149,7 +149,7 @@ class Grouping:
         """A row for each feature of each test with such a bug."""
         source = self._bugs(filters)
         tests = (
-            source.query.add_columns(*source.keys, col(Test.id).label("test_of_bug"))
+            source.query.add_columns(*source.keys, col(Bug.test_id).label("test_of_bug"))
             .distinct()
             .subquery()
         )

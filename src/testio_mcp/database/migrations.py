@@ -21,6 +21,9 @@ _PACKAGE = Path(__file__).parents[1]
 # Beside the package when installed, at the repository root when developing.
 _FOLDERS = (_PACKAGE / "alembic", _PACKAGE.parents[1] / "alembic")
 SCRIPTS = next((folder for folder in _FOLDERS if (folder / "versions").is_dir()), _FOLDERS[0])
+# Lets SQLite see how the rows are spread; with a limit of few hundred it would take the rows of a
+# customer, which are all, for as few. So many of each index take some 50 ms.
+ANALYZE = ("PRAGMA analysis_limit = 100000", "ANALYZE")
 # What the errors of SQLite begin with when only a new file helps.
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -199,8 +202,7 @@ def _upgrade(path: Path, derived: Derived | None) -> None:
                 derived.remove(new)
         command.upgrade(config, "head")
         with closing(sqlite3.connect(path)) as upgraded:
-            # Without statistics of new indexes SQLite may take one for as good as another.
-            upgraded.execute("PRAGMA analysis_limit = 400")
-            upgraded.execute("ANALYZE")
+            for statement in ANALYZE:
+                upgraded.execute(statement)
     except (DBAPIError, sqlite3.Error) as error:
         raise _refused(path) from error

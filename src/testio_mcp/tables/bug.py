@@ -6,19 +6,30 @@ from sqlmodel import Field
 
 from testio_mcp.tables.base import HAS_MOVED, IS_GONE, Deletable, OfProduct, Owned
 
+# What figures count bugs by.
+COUNTED = (
+    "status",
+    "severity",
+    "deleted_at",
+    "known",
+    "feature_id",
+    "reported_at",
+    "rejection_reason",
+)
+
 
 class Bug(Owned, OfProduct, Deletable, table=True):
     """What a tester found wrong in a test. Narrow, because every figure reads it."""
 
     __tablename__ = "bugs"
     __table_args__ = (
-        # Covers the figures of a test, a product and a customer without reading rows.
-        Index(None, "customer_id", "test_id", "status", "severity", "deleted_at"),
+        # These cover every figure, of tests and of testers, without reading rows.
+        Index("ix_bugs_of_tests", "customer_id", "test_id", *COUNTED, "reporter_id"),
+        Index("ix_bugs_of_testers", "customer_id", "reporter_id", *COUNTED, "test_id"),
         Index(None, "customer_id", "product_id", "reported_at"),
         Index(None, "customer_id", "reported_at"),
         Index(None, "customer_id", "status", "reported_at"),
         Index(None, "customer_id", "feature_id"),
-        Index(None, "customer_id", "reporter_id"),
         Index(None, "customer_id", "rejection_reason"),
         Index(None, "customer_id", "status_changed_at", sqlite_where=HAS_MOVED),
         Index(None, "customer_id", "deleted_at", sqlite_where=IS_GONE),

@@ -12,7 +12,22 @@ class Test(Owned, OfProduct, Deletable, table=True):
 
     __tablename__ = "tests"
     __table_args__ = (
-        Index(None, "customer_id", "product_id", "end_at"),
+        # Covers every figure and how current it is, without reading rows.
+        Index(
+            "ix_tests_of_products",
+            "customer_id",
+            "product_id",
+            "end_at",
+            "status",
+            "deleted_at",
+            "testing_type",
+            "start_at",
+            "created_by_id",
+            "submitted_by_id",
+            "environment_title",
+            "first_seen_at",
+            "status_changed_at",
+        ),
         Index(None, "customer_id", "status", "end_at"),
         Index(None, "customer_id", "end_at"),
         Index(None, "customer_id", "testing_type"),
