@@ -16,6 +16,7 @@ from testio_mcp.credentials import with_stored_token
 from testio_mcp.database.engine import Database
 from testio_mcp.domain.periods import parse_period
 from testio_mcp.domain.syncs import SyncOptions, Tally, Trigger
+from testio_mcp.domain.turns import Turns
 from testio_mcp.errors import (
     ConfigurationError,
     DatabaseError,
@@ -126,7 +127,8 @@ async def open_app(
     blocked = _blocked(loaded, source) if online else None
     problems, warnings = list(loaded.problems), list(loaded.warnings)
     async with AsyncExitStack() as stack:
-        client = _client(settings, source, serving=serving) if online else None
+        turns = Turns()
+        client = _client(settings, source, turns, serving=serving) if online else None
         if client:
             await stack.enter_async_context(client)
         background = Background()
@@ -141,7 +143,7 @@ async def open_app(
         database = None
         try:
             warnings += await anyio.to_thread.run_sync(prepare, settings)
-            database = await open_cache(settings, source.host)
+            database = await open_cache(settings, source.host, turns)
             stack.push_async_callback(database.close)
             means = _with_cache(means, database, serving=serving)
         except TestIOMcpError as error:
@@ -237,7 +239,9 @@ def _every_sync_since(settings: Settings) -> datetime | None:
         ) from error
 
 
-def _client(settings: Settings, source: Source, *, serving: bool) -> TestIOClient | None:
+def _client(
+    settings: Settings, source: Source, turns: Turns, *, serving: bool
+) -> TestIOClient | None:
     if source.token is None or settings.offline:
         return None
     from testio_mcp.api.client import TestIOClient  # noqa: PLC0415  see above
@@ -249,6 +253,7 @@ def _client(settings: Settings, source: Source, *, serving: bool) -> TestIOClien
         timeout=settings.http_timeout,
         max_concurrent=most,
         reserved=min(RESERVED_REQUESTS, most - 1) if serving else 0,
+        turns=turns,
     )
 
 

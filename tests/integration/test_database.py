@@ -88,7 +88,7 @@ async def test_many_writers_at_once_lose_nothing(database, save, path):
 
 
 async def test_a_write_lets_readers_finish_first(database, monkeypatch):
-    monkeypatch.setattr("testio_mcp.database.engine.LOOKS", 1_000_000)
+    monkeypatch.setattr("testio_mcp.domain.turns.LONGEST_WAIT", 60)
     done = []
 
     async def write():
@@ -109,8 +109,7 @@ async def test_a_write_lets_readers_finish_first(database, monkeypatch):
     assert done == ["read", "written"]
 
 
-async def test_a_write_does_not_wait_for_ever(database, monkeypatch):
-    monkeypatch.setattr("testio_mcp.database.engine.LOOKS", 2)
+async def test_a_write_does_not_wait_for_ever(database):
     async with database.read() as session:
         await fetch(session, select(col(Product.id)))
         async with database.write() as other:

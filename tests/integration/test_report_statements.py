@@ -1,7 +1,7 @@
 """A quality report costs the cache a few statements, however much it is about."""
 
 import pytest
-from tests.caches import GAME, SHOP, rows
+from tests.caches import GAME, SHOP, commit_something, rows
 from tests.integration.test_statements import as_for_much_data, recorded, scans
 from tests.reading import served
 
@@ -16,6 +16,7 @@ async def asking(synced_path, settings, sandbox):
 
         async def ask(**arguments):
             await client.call_tool(TOOL, arguments)
+            commit_something(synced_path)
             sandbox.reset_counts()
             with recorded(engine) as statements:
                 answer = await client.call_tool(TOOL, arguments)

@@ -26,6 +26,7 @@ from testio_mcp.api.payloads import (
     UserStoryPayload,
 )
 from testio_mcp.domain.ids import MAX_ID
+from testio_mcp.domain.turns import Turns
 from testio_mcp.errors import ApiProtocolError
 
 WITH_STORIES: Params = {"includes[]": "user_stories"}
@@ -54,6 +55,7 @@ class TestIOClient:
         reserved: int = 0,
         attempts: int = 3,
         backoff: float = 0.5,
+        turns: Turns | None = None,
     ) -> None:
         self._connection = Connection(
             base_url,
@@ -65,6 +67,7 @@ class TestIOClient:
             backoff=backoff,
         )
         self._is_user_facing = False
+        self._turns = turns or Turns()
         self._reading = asyncio.Lock()
         self._unknown_forms: set[str] = set()
         self._unknown_fields: Counter[str] = Counter()
@@ -215,7 +218,7 @@ class TestIOClient:
             with _uncollected():
                 for start in range(0, len(answer.value), CHUNK):
                     self._read(model, answer.value[start : start + CHUNK], question.root, listing)
-                    await asyncio.sleep(0)
+                    await self._turns.give_way()
         return listing
 
     def _read[P: Payload](

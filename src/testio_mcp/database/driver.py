@@ -1,4 +1,4 @@
-"""Connections to SQLite: a statement is one hop to its thread, and readers remember answers."""
+"""Connections to SQLite: a statement is one hop to its thread, a reader's transaction none."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -8,9 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import aiosqlite
 
-# How much a reader remembers: answers, and rows of each.
-REMEMBERED = 64
-REMEMBERED_ROWS = 400
+from testio_mcp.database.memory import Memory
 
 
 class Answer(NamedTuple):
@@ -41,31 +39,17 @@ class Writer(sqlite3.Connection):
 
 
 class Reader(Writer):
-    """Remembers what it was asked until the file changes.
-
-    What every answer asks, such as how old everything is, reads far more than has changed.
-    """
+    """Remembers what it was asked until the file changes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._answers: dict[tuple[str, tuple[Any, ...]], Answer] = {}
-        self._version: Any = None
+        self.memory = Memory()
 
-    def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
-        if not sql.startswith("SELECT"):
-            return super().answer(sql, parameters)
-        # SQLite counts what others have committed; inside a transaction it is what that one sees.
-        version = self.execute("PRAGMA data_version").fetchone()
-        if version != self._version:
-            self._answers.clear()
-            self._version = version
-        key = (sql, tuple(parameters))
-        answer = self._answers.get(key) or super().answer(sql, parameters)
-        if len(answer.rows) <= REMEMBERED_ROWS:
-            self._answers[key] = answer
-        if len(self._answers) > REMEMBERED:
-            del self._answers[next(iter(self._answers))]
-        return answer
+    def begin(self) -> None:
+        """Begin a transaction, and forget what others have changed since the last one."""
+        self.execute("BEGIN")
+        # It is the first read of the transaction, whose moment it fixes.
+        self.memory.begin(self.execute("PRAGMA data_version").fetchone())
 
 
 def _answer(cursor: sqlite3.Cursor) -> Answer:
@@ -84,11 +68,25 @@ def connect(database: str, **options: Any) -> "Connection":
 
 
 class Connection(aiosqlite.Connection):
-    """Hands out cursors that take one hop where aiosqlite's take four."""
+    """Hands out cursors that take one hop where aiosqlite's take four.
+
+    A reader's transaction takes none: it begins and ends in microseconds, a hop takes longer.
+    """
 
     # Not awaited by anybody but SQLAlchemy, which enters what it is given.
     def cursor(self) -> "Cursor":  # type: ignore[override]
         return Cursor(self)
+
+    @property
+    def reader(self) -> Reader | None:
+        """What SQLite is asked through, where nothing is written."""
+        return self._conn if isinstance(self._conn, Reader) else None
+
+    async def rollback(self) -> None:
+        if self.reader:
+            self.reader.rollback()
+        else:
+            await super().rollback()
 
     async def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
         return await self._in_thread(partial(self._ours.answer, sql, parameters))

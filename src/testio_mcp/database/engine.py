@@ -1,7 +1,8 @@
 """The cache database: many concurrent readers, one writer, nothing left to SQLite's defaults."""
 
+import sqlite3
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NewType, cast
@@ -14,10 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import ORMExecuteState
+from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from testio_mcp.database.driver import Reader, Writer, connect
-from testio_mcp.database.migrations import head_revision, mark_damaged
+from testio_mcp.database.driver import Connection, Reader, Writer, connect
+from testio_mcp.database.memory import Memory
+from testio_mcp.database.migrations import ANALYZE, head_revision, mark_damaged
+from testio_mcp.domain.turns import Turns
 from testio_mcp.errors import DatabaseError, DatabaseNewer
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -30,13 +34,14 @@ Fence = Callable[[ORMExecuteState], None]
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 5
 CHECKPOINT_SECONDS = 0.5
-# How often a write looks whether readers are through before it begins anyway, and when again.
-LOOKS = 50
-LOOK_AGAIN_SECONDS = 0.002
 # Some 16 MB.
 LOG_PAGES = 2000
-# Where a session keeps the path of its file.
+# Where a session keeps the path of its file, what was asked before of its connection, how many rows
+# it has read, and who goes first.
 PATH = "path"
+MEMORY = "memory"
+ROWS = "rows"
+TURNS = "turns"
 # What SQLite says of a file that only a new one replaces.
 DAMAGE = {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"}
 
@@ -44,14 +49,15 @@ DAMAGE = {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"}
 class Database:
     """An open cache file. `fence` limits every ORM read to one customer's rows."""
 
-    def __init__(self, path: Path, fence: Fence) -> None:
+    def __init__(self, path: Path, fence: Fence, turns: Turns | None = None) -> None:
         self.path = path
+        self._turns = turns or Turns()
         self._file = _identity(path)
-        self._fence = fence
         self._revision = head_revision()
-        self._readers = _create_engine(path, pool_size=READERS, begin="BEGIN", query_only=True)
+        self._readers = _create_engine(path, Reader, pool_size=READERS)
+        self._reading = _fenced(fence)
         # Writers queue here in the process instead of meeting "database is locked".
-        self._writer = _create_engine(path, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
+        self._writer = _create_engine(path, Writer, pool_size=1)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -60,9 +66,12 @@ class Database:
         Never await the network between two statements: the moment would pin the write-ahead log.
         """
         self._refuse_another_file()
-        session = _Unbroken(self._readers, expire_on_commit=False, info={PATH: self.path})
+        session = _Unbroken(
+            self._readers,
+            sync_session_class=self._reading,
+            info={PATH: self.path, TURNS: self._turns},
+        )
         async with session:
-            event.listen(session.sync_session, "do_orm_execute", self._fence)
             yield ReadSession(session)
 
     @asynccontextmanager
@@ -74,9 +83,11 @@ class Database:
         self._refuse_another_file()
         # A write cancelled inside a statement would keep the file locked until it is collected.
         with anyio.CancelScope(shield=True), _translated(self.path):
-            await self._let_readers_go_first()
+            await self._turns.give_way()
             async with (
-                AsyncSession(self._writer, expire_on_commit=False) as session,
+                AsyncSession(
+                    self._writer, expire_on_commit=False, info={TURNS: self._turns}
+                ) as session,
                 session.begin(),
             ):
                 await self._refuse_newer(session)
@@ -111,8 +122,8 @@ class Database:
             await self._run("PRAGMA wal_autocheckpoint = 0")
 
     async def analyze(self) -> None:
-        """Let SQLite see how the rows are spread, or it takes one index for as good as another."""
-        await self._run("PRAGMA analysis_limit = 400", "ANALYZE")
+        """After many writes, or SQLite takes one index for as good as another."""
+        await self._run(*ANALYZE)
 
     async def _run(self, *statements: str) -> None:
         """Run statements that are transactions of their own."""
@@ -136,13 +147,6 @@ class Database:
                 hint="Restart the client (or this command) to use the new one.",
             )
 
-    async def _let_readers_go_first(self) -> None:
-        """Somebody waits for what they read; a sync can wait a little, and soon does not."""
-        for _ in range(LOOKS):
-            if not self._readers.pool.checkedout():  # type: ignore[attr-defined]  # of a QueuePool
-                return
-            await anyio.sleep(LOOK_AGAIN_SECONDS)
-
     async def _refuse_newer(self, session: AsyncSession) -> None:
         connection = await session.connection()
         found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -156,11 +160,84 @@ class Database:
 async def fetch(session: ReadSession, query: Query, **parameters: Any) -> list[Record]:
     """All rows of a query over columns."""
     # SQLModel types its own `select`, which knows a few columns only.
-    return list((await session.exec(cast(Any, query), params=parameters or None)).all())
+    rows = list((await session.exec(cast(Any, query), params=parameters or None)).all())
+    session.info[ROWS] = session.info.get(ROWS, 0) + len(rows)
+    return rows
+
+
+async def give_way(session: ReadSession) -> None:
+    """Between two steps of a long work, let people go first who wait for what they read."""
+    turns: Turns = session.info[TURNS]
+    await turns.give_way()
+
+
+async def recall[T](session: ReadSession, question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+    """What `ask` answers, or answered before where nobody has written since.
+
+    It must depend on what is in the file and in the question, and on nothing else.
+    """
+    memory = await _memory_of(session)
+    if memory is None:
+        return await ask()
+    try:
+        answer: T = memory.recall(question)
+    except LookupError:
+        before = session.info.get(ROWS, 0)
+        answer = await ask()
+        memory.keep(question, answer, session.info.get(ROWS, 0) - before)
+    return answer
+
+
+async def _memory_of(session: ReadSession) -> Memory | None:
+    """What the connection of a reader's transaction remembers."""
+    if not isinstance(session, _Unbroken):
+        return None
+    await session.begin_now()
+    memory: Memory = session.info[MEMORY]
+    return memory
+
+
+def _fenced(fence: Fence) -> type[Session]:
+    class Reading(Session):
+        """Limits what it reads, knows what was read before, and has its turn."""
+
+    event.listen(Reading, "do_orm_execute", fence)
+
+    @event.listens_for(Reading, "after_begin")
+    def begin(session: Session, _transaction: object, connection: Any) -> None:
+        session.info[MEMORY] = _reader(connection.connection).memory
+        session.info[TURNS].begin()
+
+    @event.listens_for(Reading, "after_transaction_end")
+    def end(session: Session, _transaction: object) -> None:
+        # Without a connection it has not begun.
+        if session.info.pop(MEMORY, None) is not None:
+            session.info[TURNS].end()
+
+    return Reading
+
+
+def _reader(pooled: Any) -> Reader:
+    """What a connection of the readers' pool asks SQLite through."""
+    connection: Connection = pooled.driver_connection
+    assert connection.reader
+    return connection.reader
 
 
 class _Unbroken(AsyncSession):
     """Finishes a statement that has begun, so that a cancelled call leaves no open transaction."""
+
+    async def begin_now(self) -> None:
+        if self.in_transaction():
+            return
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        with anyio.CancelScope(shield=True), _translated(self.info[PATH]):
+            await self.connection()
+
+    async def rollback(self) -> None:
+        # What was remembered of it would have to be read again.
+        self.expunge_all()
+        await super().rollback()
 
     async def exec(self, *args: Any, **kwargs: Any) -> Any:
         await anyio.lowlevel.checkpoint_if_cancelled()
@@ -185,7 +262,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:
+def _create_engine(path: Path, factory: type[Writer], *, pool_size: int) -> AsyncEngine:
+    query_only = factory is Reader
     # mode=rw: a reader on a missing file would silently create an empty one.
     url = URL.create(
         "sqlite+aiosqlite",
@@ -204,7 +282,7 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
         pool_use_lifo=True,
         connect_args={
             "async_creator_fn": connect,
-            "factory": Reader if query_only else Writer,
+            "factory": factory,
             "isolation_level": None,
             "timeout": BUSY_TIMEOUT_SECONDS,
         },
@@ -228,7 +306,10 @@ def _create_engine(path: Path, *, pool_size: int, begin: str, query_only: bool) 
     # sqlite3's own transaction handling begins late and loses updates; this begins when told.
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        if query_only:
+            _reader(connection.connection).begin()
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -246,10 +327,11 @@ def _translated(path: Path) -> Iterator[None]:
     """The one place where errors of SQLAlchemy and SQLite become ours."""
     try:
         yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorname", None) in DAMAGE:
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(cause, "sqlite_errorname", None) in DAMAGE:
             mark_damaged(path)
-        raise DatabaseError(explain(error.orig)) from error
+        raise DatabaseError(explain(cause)) from error
     except PoolTimeout as error:
         raise DatabaseError(
             "Too much is asked of the cache at once.", hint="Try again in a moment."

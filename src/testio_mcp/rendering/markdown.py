@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import overload
 from zoneinfo import ZoneInfo
 
@@ -61,9 +62,15 @@ def inline(text: str) -> str:
     return re.sub(r"[\\`*\[\]<|]", r"\\\g<0>", " ".join(clean(text).split()))
 
 
+# Names and titles stand in many answers.
+@lru_cache(maxsize=2_048)
+def _cell(text: str) -> str:
+    return inline(one_line(text, CELL_LIMIT))
+
+
 def _text(value: Cell) -> str | None:
     if isinstance(value, str):
-        return inline(one_line(value, CELL_LIMIT))
+        return _cell(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

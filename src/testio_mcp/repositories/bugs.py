@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, bindparam, case, func, select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, Record
@@ -13,7 +14,7 @@ from testio_mcp.domain.bugs import GRAVITY_RANK, BugFilter, BugStatus, Known
 from testio_mcp.domain.periods import Period
 from testio_mcp.domain.search import SearchKind
 from testio_mcp.domain.slice import Paging, Slice
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import WRITTEN, PageQueries, Repository, paged, remembered
 from testio_mcp.repositories.changes import is_changed_bug
 from testio_mcp.repositories.words import has_words
 from testio_mcp.tables import (
@@ -30,44 +31,62 @@ from testio_mcp.tables import (
 
 
 class BugRepository(Repository):
+    @remembered
     async def find(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
         """Rows of a bug and the names of its product, test, feature and reporter."""
-        return await self._find(_named(select(Bug)), wanted, paging)
+        return await self._page(_paged(wanted, paging), paging)
 
     async def find_with_details(self, wanted: BugFilter, paging: Paging) -> Slice[Record]:
         """The same rows with the details and the name of the rejection reason."""
-        return await self._find(_with_details(), wanted, paging)
+        return await self._page(_paged(wanted, paging, with_details=True), paging)
 
+    @remembered
     async def get_with_details(self, id: int) -> Record | None:
-        return await self._first(_with_details().where(col(Bug.id) == id))
+        return await self._one(_of_one(), id=id)
 
+    @remembered
     async def devices(self, bug_ids: Collection[int]) -> list[BugDevice]:
         """A row for each browser of each device, device by device."""
-        query = select(BugDevice).where(col(BugDevice.bug_id).in_(bug_ids))
-        query = query.order_by(col(BugDevice.bug_id), col(BugDevice.position))
-        return [device for (device,) in await self._all(query)]
+        return [device for (device,) in await self._all(_devices(), bug_ids=bug_ids)]
 
     async def deleted(self, wanted: BugFilter, since: datetime) -> list[Record]:
         """What was seen to be gone since then, the latest first, whatever changed before."""
         matches = _matches(replace(wanted, changed_since=None))
         return await self._deleted(Bug, matches, since)
 
-    async def _find(self, query: Query, wanted: BugFilter, paging: Paging) -> Slice[Record]:
-        matches, order = _matches(wanted), _order(paging.key)
-        return await self._page(query, matches, paging, order, col(Bug.id))
-
+    @remembered
     async def reject_reasons(self) -> dict[str, str]:
         query = select(col(RejectReason.key), col(RejectReason.name))
         return {key: name for key, name in await self._all(query)}
 
+    @remembered
     async def reporters(self) -> list[str]:
         query = select(col(User.name)).join(Bug, col(Bug.reporter_id) == col(User.id))
         return [name for (name,) in await self._all(query.distinct())]
 
+    @remembered
     async def operating_systems(self) -> list[str]:
         query = select(col(BugDevice.operating_system)).distinct()
         query = query.join(Bug, col(Bug.id) == col(BugDevice.bug_id))
         return [name for (name,) in await self._all(query) if name]
+
+
+@lru_cache(maxsize=WRITTEN)
+def _paged(wanted: BugFilter, paging: Paging, *, with_details: bool = False) -> PageQueries:
+    query = _with_details() if with_details else _named(select(Bug))
+    return paged(query, _matches(wanted), paging, _order(paging.key), col(Bug.id))
+
+
+@cache
+def _of_one() -> Query:
+    return _with_details().where(col(Bug.id) == bindparam("id"))
+
+
+@cache
+def _devices() -> Query:
+    of_bugs = col(BugDevice.bug_id).in_(bindparam("bug_ids", expanding=True))
+    order = (col(BugDevice.bug_id), col(BugDevice.position))
+    return select(BugDevice).where(of_bugs).order_by(*order)
 
 
 def _with_details() -> Query:

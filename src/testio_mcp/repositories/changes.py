@@ -9,11 +9,12 @@ from sqlmodel import col
 
 from testio_mcp.database.engine import Query
 from testio_mcp.domain.syncs import RunStatus
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Bug, Product, SyncRun, Test
 
 
 class ChangeRepository(Repository):
+    @remembered
     async def known_since(self, product_ids: Sequence[int]) -> list[datetime | None]:
         """From when on changes of each product were seen; None before its first sync is through."""
         query: Query = select(_known_since(col(Product.id))).select_from(Product)

@@ -6,11 +6,12 @@ from sqlalchemy import exists, func, or_, select
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, Record
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Feature, Test, TestFeature, UserStory
 
 
 class FeatureRepository(Repository):
+    @remembered
     async def find(self, product_id: int) -> list[Record]:
         """Id and title of every feature in a product's catalogue, how many user stories it has."""
         stories = (
@@ -31,6 +32,7 @@ class FeatureRepository(Repository):
         )
         return await self._all(query)
 
+    @remembered
     async def get(self, id: int) -> Feature | None:
         """A feature that left the catalogue is known for as long as a test contains it."""
         remembered = exists().where(
@@ -41,9 +43,10 @@ class FeatureRepository(Repository):
         query = select(Feature).where(
             col(Feature.id) == id, or_(col(Feature.deleted_at).is_(None), remembered)
         )
-        row = await self._first(query.execution_options(with_deleted=True))
+        row = await self._one(query.execution_options(with_deleted=True))
         return row.Feature if row else None
 
+    @remembered
     async def known(self, ids: Sequence[int]) -> set[int]:
         """Which of these features exist or existed."""
         query = select(col(Feature.id)).where(col(Feature.id).in_(ids))

@@ -10,7 +10,7 @@ from testio_mcp.analytics.dimensions import Named
 from testio_mcp.analytics.query import measure
 from testio_mcp.database.engine import Record, fetch
 from testio_mcp.domain.figures import Scope
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Feature, Product, RejectReason, Test, User
 
 # Where the names of keys are.
@@ -26,6 +26,7 @@ MOST_NAMED = 1_000
 
 
 class FigureRepository(Repository):
+    @remembered
     async def measure(
         self, names: Sequence[str], scope: Scope, *, by: Sequence[str] = ()
     ) -> list[Record]:
@@ -33,6 +34,7 @@ class FigureRepository(Repository):
         statement, values = measure(names, by, scope)
         return await fetch(self._session, statement, **values)
 
+    @remembered
     async def names(self, of: Named, keys: Collection[Any]) -> dict[Any, str]:
         """What people call these; also what has left its list since."""
         key, name = _NAMES[of]

@@ -29,7 +29,7 @@ from testio_mcp.database.engine import Query, Record, fetch
 from testio_mcp.domain.figures import Scope
 from testio_mcp.domain.search import FOUND, FOUND_END, SearchFilter, SearchKind
 from testio_mcp.domain.text import ELLIPSIS
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.repositories.words import TABLES, has, index_of, matching
 from testio_mcp.search.index import SEARCHABLE
 from testio_mcp.search.query import Question, Reference
@@ -67,6 +67,7 @@ class Matches:
 
 
 class SearchRepository(Repository):
+    @remembered
     async def find(
         self,
         question: Question,
@@ -95,6 +96,7 @@ class SearchRepository(Repository):
         )
         return Matches(rows, sum({row.kind: row.total for row in rows}.values()))
 
+    @remembered
     async def named(self, reference: Reference, wanted: SearchFilter) -> list[Record]:
         """The same rows for what has this id."""
         scope = Scope(product_ids=wanted.product_ids, statuses=(), period=wanted.period)
@@ -105,6 +107,7 @@ class SearchRepository(Repository):
         ]
         return await self._union(arms, **values_of(scope)) if arms else []
 
+    @remembered
     async def snippets(
         self, match: str, ids: Mapping[SearchKind, Collection[int]]
     ) -> dict[tuple[SearchKind, int], str]:
@@ -123,6 +126,7 @@ class SearchRepository(Repository):
         rows = await self._union(arms, match=match) if arms else []
         return {(SearchKind(kind), id): snippet for kind, id, snippet in rows}
 
+    @remembered
     async def words_from(self, beginnings: Collection[str], lengths: range) -> list[str]:
         """Words in the index, of whosever texts, with such beginnings and of such a length."""
         arms: list[Select[Any]] = []

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, bindparam, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -16,7 +17,7 @@ from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.search import SearchKind
 from testio_mcp.domain.slice import Paging, Slice
 from testio_mcp.domain.tests import TestFilter
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import WRITTEN, PageQueries, Repository, paged, remembered
 from testio_mcp.repositories.changes import is_changed_test, is_new_test
 from testio_mcp.repositories.words import has_words
 from testio_mcp.tables import Bug, Product, Stamp, Test, TestDetails, TestFeature, User
@@ -25,44 +26,26 @@ from testio_mcp.tables import Bug, Product, Stamp, Test, TestDetails, TestFeatur
 class TestRepository(Repository):
     __test__ = False
 
+    @remembered
     async def find(self, wanted: TestFilter, paging: Paging) -> Slice[Record]:
         """Rows of a test, the name of its product, and whether its bugs were read."""
-        query: Query = select(Test, col(Product.name).label("product"), _BUGS_READ).join(
-            Product, col(Product.id) == col(Test.product_id)
-        )
-        if wanted.changed_since:
-            query = query.add_columns(is_new_test(wanted.changed_since).label("is_new"))
-        matches = _matches(wanted)
-        return await self._page(query, matches, paging, _order(paging.key), col(Test.id))
+        return await self._page(_paged(wanted, paging), paging)
 
     async def deleted(self, wanted: TestFilter, since: datetime) -> list[Record]:
         """What was seen to be gone since then, the latest first, whatever changed before."""
         return await self._deleted(Test, _matches(replace(wanted, changed_since=None)), since)
 
+    @remembered
     async def get(self, id: int) -> Record | None:
         """The same row for one test, with its details and who created and submitted it."""
-        creator, submitter = aliased(User), aliased(User)
-        query: Query = (
-            select(
-                Test,
-                TestDetails,
-                col(Product.name).label("product"),
-                _BUGS_READ,
-                col(creator.name).label("created_by"),
-                col(submitter.name).label("submitted_by"),
-            )
-            .join(Product, col(Product.id) == col(Test.product_id))
-            .join(TestDetails, col(TestDetails.test_id) == col(Test.id))
-            .join(creator, col(creator.id) == col(Test.created_by_id), isouter=True)
-            .join(submitter, col(submitter.id) == col(Test.submitted_by_id), isouter=True)
-            .where(col(Test.id) == id)
-        )
-        return await self._first(query)
+        return await self._one(_of_one(), id=id)
 
+    @remembered
     async def known(self, ids: Sequence[int]) -> set[int]:
         """Which of these tests are in the cache."""
         return {id for (id,) in await self._all(select(col(Test.id)).where(col(Test.id).in_(ids)))}
 
+    @remembered
     async def outside(self, ids: Sequence[int], product_ids: Sequence[int]) -> list[int]:
         """Which of these tests are of none of these products."""
         query = select(col(Test.id)).where(
@@ -70,6 +53,7 @@ class TestRepository(Repository):
         )
         return [id for (id,) in await self._all(query.order_by(col(Test.id)))]
 
+    @remembered
     async def features(self, test_id: int) -> list[TestFeature]:
         query = select(TestFeature).where(col(TestFeature.test_id) == test_id)
         return [feature for (feature,) in await self._all(query.order_by(col(TestFeature.id)))]
@@ -79,6 +63,36 @@ class TestRepository(Repository):
 _BUGS_READ = exists(
     select(col(Stamp.id)).where(col(Stamp.kind) == Unit.BUGS, col(Stamp.id) == col(Test.id))
 ).label("bugs_read")
+
+
+@lru_cache(maxsize=WRITTEN)
+def _paged(wanted: TestFilter, paging: Paging) -> PageQueries:
+    query: Query = select(Test, col(Product.name).label("product"), _BUGS_READ).join(
+        Product, col(Product.id) == col(Test.product_id)
+    )
+    if wanted.changed_since:
+        query = query.add_columns(is_new_test(wanted.changed_since).label("is_new"))
+    return paged(query, _matches(wanted), paging, _order(paging.key), col(Test.id))
+
+
+@cache
+def _of_one() -> Query:
+    creator, submitter = aliased(User), aliased(User)
+    return (
+        select(
+            Test,
+            TestDetails,
+            col(Product.name).label("product"),
+            _BUGS_READ,
+            col(creator.name).label("created_by"),
+            col(submitter.name).label("submitted_by"),
+        )
+        .join(Product, col(Product.id) == col(Test.product_id))
+        .join(TestDetails, col(TestDetails.test_id) == col(Test.id))
+        .join(creator, col(creator.id) == col(Test.created_by_id), isouter=True)
+        .join(submitter, col(submitter.id) == col(Test.submitted_by_id), isouter=True)
+        .where(col(Test.id) == bindparam("id"))
+    )
 
 
 def _matches(wanted: TestFilter) -> list[ColumnElement[bool]]:

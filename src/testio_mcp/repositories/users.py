@@ -7,12 +7,14 @@ from sqlmodel import col
 
 from testio_mcp.analytics.scope import conditions
 from testio_mcp.database.engine import Query, Record
+from testio_mcp.database.memory import minute
 from testio_mcp.domain.figures import Scope
-from testio_mcp.repositories.base import Repository
+from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Bug, Test, User
 
 
 class UserRepository(Repository):
+    @remembered
     async def known(self) -> list[User]:
         """Everybody who reported a bug, or created or submitted a test."""
         reported = (
@@ -27,6 +29,7 @@ class UserRepository(Repository):
         )
         return [user for (user,) in await self._all(query.order_by(col(User.id)))]
 
+    @remembered
     async def testers(self, scope: Scope, user_id: int | None = None) -> list[Record]:
         """Id, name, first and last activity of those who reported bugs in these tests."""
         query: Query = (
@@ -50,8 +53,12 @@ class UserRepository(Repository):
 
         TestIO does not say when they did: known are the starts and ends of the tests until now.
         """
+        return await self._customers(scope, minute(now), user_id)
+
+    @remembered
+    async def _customers(self, scope: Scope, until: datetime, user_id: int | None) -> list[Record]:
         dates = [
-            select(role.label("id"), case((date <= now, date)).label("at")).where(
+            select(role.label("id"), case((date <= until, date)).label("at")).where(
                 *conditions(scope)
             )
             for role in (col(Test.created_by_id), col(Test.submitted_by_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from testio_mcp.domain.periods import Period
@@ -51,8 +52,8 @@ def in_order_of[T: Any](
     items: Iterable[T], key: Callable[[T, str], Any], paging: Paging
 ) -> list[T]:
     """In the order that was asked for; what has no key comes last, ties by id."""
-    by_id = sorted(items, key=lambda item: item.id)
-    known = [item for item in by_id if key(item, paging.key) is not None]
+    keyed = [(key(item, paging.key), item) for item in sorted(items, key=attrgetter("id"))]
+    known = [pair for pair in keyed if pair[0] is not None]
     # Sorting is stable, so that ties stay in the order of their ids.
-    known.sort(key=lambda item: key(item, paging.key), reverse=paging.descending)
-    return known + [item for item in by_id if key(item, paging.key) is None]
+    known.sort(key=itemgetter(0), reverse=paging.descending)
+    return [item for _, item in known] + [item for value, item in keyed if value is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -184,7 +184,7 @@ class UserService:
                 statuses[row.tester][row.bug_status] = row.bug_count
         return [
             TesterSummary(
-                **asdict(user),
+                **vars(user),
                 type=UserType.TESTER,
                 accepted=statuses[user.id][BugStatus.ACCEPTED],
                 auto_accepted=statuses[user.id][BugStatus.AUTO_ACCEPTED],

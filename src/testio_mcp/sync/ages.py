@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from typing import Any
 
@@ -11,7 +11,8 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, case, exists, fu
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from testio_mcp.database.engine import Query, ReadSession, Record, fetch
+from testio_mcp.database.engine import Query, ReadSession, Record, fetch, recall
+from testio_mcp.database.memory import minute
 from testio_mcp.domain.freshness import Basis, Unit
 from testio_mcp.domain.problems import Subject, missing
 from testio_mcp.domain.tests import FINAL
@@ -51,10 +52,19 @@ async def ages_of(
     session: ReadSession, basis: Basis, rules: Rules, now: datetime, *, may_look_up: bool
 ) -> Ages:
     """`may_look_up` is whether somebody asks TestIO for what no sync reads."""
+    review_ends_before = minute(now - rules.review)
+    question = "ages", basis, review_ends_before, may_look_up
+    read = partial(_read, session, basis, review_ends_before, may_look_up=may_look_up)
+    return await recall(session, question, read)
+
+
+async def _read(
+    session: ReadSession, basis: Basis, review_ends_before: datetime, *, may_look_up: bool
+) -> Ages:
     ages = Ages()
     products = await _fetch_lists(session, basis)
     _add_lists(ages, basis, products)
-    tests = await _fetch_tests(session, basis, now - rules.review)
+    tests = await _fetch_tests(session, basis, review_ends_before)
     _add_tests(ages, basis, tests)
     if basis.executions:
         _add_executions(ages, tests, may_look_up=may_look_up)
@@ -154,8 +164,7 @@ async def _fetch_tests(session: ReadSession, basis: Basis, review_ends_before: d
     (row,) = await fetch(
         session,
         query,
-        # Asked in the same words within a minute, a reader need not look again.
-        review_ends_before=review_ends_before.replace(second=0, microsecond=0),
+        review_ends_before=review_ends_before,
         product_ids=basis.product_ids,
         test_ids=basis.test_ids,
     )

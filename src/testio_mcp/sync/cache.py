@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from testio_mcp.database.engine import Database, fetch
 from testio_mcp.database.migrations import DatabaseDamaged, migrate, move_aside
+from testio_mcp.domain.turns import Turns
 from testio_mcp.errors import ConfigurationError, SyncInProgress, TestIOMcpError
 from testio_mcp.search import index
 from testio_mcp.settings import Settings, shown
@@ -48,9 +49,10 @@ def build_anew(settings: Settings) -> Path:
     return moved
 
 
-async def open_cache(settings: Settings, host: str) -> Database:
+async def open_cache(settings: Settings, host: str, turns: Turns | None = None) -> Database:
     """The cache, if it is this customer's and its data came from this host."""
-    database = Database(settings.database_path, fence(settings.customer_id, settings.product_ids))
+    limits = fence(settings.customer_id, settings.product_ids)
+    database = Database(settings.database_path, limits, turns)
     try:
         async with database.read() as session:
             rows = await fetch(session, select(col(Customer.id), col(Customer.host)))

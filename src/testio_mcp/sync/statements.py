@@ -29,14 +29,14 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from testio_mcp.database.engine import ReadSession, WriteSession
+from testio_mcp.database.engine import ReadSession, WriteSession, give_way
 from testio_mcp.sync.mapping import Row
 
 DIALECT = sqlite.dialect(paramstyle="qmark")
 
-
-# The index of words is stored once a statement: one for many rows takes a fraction of the time.
-ROWS_A_STATEMENT = 200
+# The index of words is stored once a statement: one for several rows takes a fraction of the time
+# of one for each, and with more of them people would wait for longer.
+ROWS_A_STATEMENT = 25
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Prepared:
     async def __call__(self, session: ReadSession, **values: Any) -> list[tuple[Any, ...]]:
         """Its rows, if it has any; an instant or a collection is given as it is."""
         given = {**self._defaults, **{name: _plain(value) for name, value in values.items()}}
+        await give_way(session)
         connection = await session.connection()
         result = await connection.exec_driver_sql(
             self._sql, tuple(given[name] for name in self._names)
@@ -106,6 +107,7 @@ def table_of(model: type[SQLModel]) -> Table:
 async def _execute(session: WriteSession, batch: _Batch, rows: Iterable[Row]) -> None:
     connection = await session.connection()
     for some in batched(map(batch.values, rows), ROWS_A_STATEMENT):
+        await give_way(session)
         await connection.exec_driver_sql(
             _repeated(batch.sql, len(some)), tuple(chain.from_iterable(some))
         )

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from testio_mcp.api.answers import Fetched, Item, Listing
 from testio_mcp.api.payloads import BugPayload
-from testio_mcp.database.engine import WriteSession
+from testio_mcp.database.engine import WriteSession, give_way
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
@@ -23,6 +23,9 @@ from testio_mcp.sync.statements import Prepared, table_of, upsert, within
 from testio_mcp.sync.store import LIST, SINGLE, Kept, Raw, existing_ids, keep, replace_children
 from testio_mcp.sync.store_catalogue import user_ids
 from testio_mcp.tables import Bug, BugDetails, BugDevice, Feature, Test, TestFeature
+
+# Rows made before others have their turn: some 2 ms of work.
+CHUNK = 25
 
 
 async def store_bugs(
@@ -77,7 +80,9 @@ async def _keep_bugs(
     ours = [item for item in items if item.payload.test.id in products]
     references = await _References.of(session, sync, [item.payload for item in ours])
     found = []
-    for item in ours:
+    for number, item in enumerate(ours):
+        if number % CHUNK == 0:
+            await give_way(session)
         bug, refers_to = item.payload, references[item.payload]
         row = {**bug_row(bug, products[bug.test.id], sync.reasons), **refers_to}
         row["status_changed_at"] = began

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Executable
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlmodel import col, column
 
@@ -31,14 +32,31 @@ def fence(customer_id: int, product_ids: tuple[int, ...] = ()) -> Callable[[ORME
         Product, lambda table: col(table.id).in_(product_ids), include_aliases=True
     )
     always = (owned, in_products, named) if product_ids else (owned,)
+    of_all, of_present = _Limited(always), _Limited((*always, present))
 
     def limit(state: ORMExecuteState) -> None:
         if state.is_select:
             with_deleted = state.execution_options.get("with_deleted", False)
-            options = always if with_deleted else (*always, present)
-            state.statement = state.statement.options(*options)
+            state.statement = (of_all if with_deleted else of_present)(state.statement)
 
     return limit
+
+
+class _Limited:
+    """Statements with these options.
+
+    To recognize a statement takes SQLAlchemy longer than to run it, but each object only once.
+    """
+
+    def __init__(self, options: tuple[Any, ...]) -> None:
+        self._options = options
+        self._known: WeakKeyDictionary[Executable, Executable] = WeakKeyDictionary()
+
+    def __call__(self, statement: Executable) -> Executable:
+        found = self._known.get(statement)
+        if found is None:
+            found = self._known[statement] = statement.options(*self._options)
+        return found
 
 
 def _column(table: Any, name: str) -> ColumnElement[Any]:

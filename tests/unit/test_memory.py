@@ -1,0 +1,101 @@
+"""What is remembered of a connection, and for how long."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from testio_mcp.database.memory import ANSWERS, ROWS, Memory, as_question, minute
+
+
+def remembers(memory, question):
+    try:
+        memory.recall(question)
+    except LookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def memory():
+    memory = Memory()
+    memory.begin(1)
+    return memory
+
+
+def test_an_answer_is_given_again(memory):
+    memory.keep("how many", None, 0)
+    assert memory.recall("how many") is None
+
+
+def test_what_was_never_answered_is_not_known(memory):
+    assert not remembers(memory, "how many")
+
+
+def test_it_forgets_when_the_file_has_changed(memory):
+    memory.keep("how many", 1, 1)
+    memory.begin(1)
+    assert remembers(memory, "how many")
+    memory.begin(2)
+    assert not remembers(memory, "how many")
+
+
+def test_of_too_many_answers_it_forgets_the_one_not_wanted_for_longest(memory):
+    for number in range(ANSWERS):
+        memory.keep(number, [], 0)
+    memory.recall(0)
+    memory.keep("one more", [], 0)
+    assert remembers(memory, 0)
+    assert not remembers(memory, 1)
+    assert remembers(memory, 2)
+
+
+def test_of_too_many_rows_it_forgets_until_there_is_room(memory):
+    for name in ("first", "second", "third"):
+        memory.keep(name, name, ROWS // 2)
+    assert [name for name in ("first", "second", "third") if remembers(memory, name)] == [
+        "second",
+        "third",
+    ]
+
+
+def test_it_keeps_no_answer_that_is_too_long(memory):
+    memory.keep("all", "all", ROWS + 1)
+    assert not remembers(memory, "all")
+    memory.keep("some", "some", ROWS)
+    assert remembers(memory, "some")
+
+
+def test_what_it_has_forgotten_takes_no_room(memory):
+    memory.keep("all", "all", ROWS)
+    memory.begin(2)
+    memory.keep("first", "first", ROWS // 2)
+    memory.keep("second", "second", ROWS // 2)
+    assert remembers(memory, "first")
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ([1, 2], (1, 2)),
+        ({"b": [1]}, {"b": (1,)}),
+        ({1, 2}, frozenset({2, 1})),
+        (([1], "x"), [(1,), "x"]),
+    ],
+)
+def test_equal_collections_ask_the_same(one, same):
+    assert as_question(one) == as_question(same)
+    assert hash(as_question(one)) == hash(as_question(same))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [([1, 2], [2, 1]), ("ab", ("a", "b")), ({"a": 1}, {"a": 2}), ([[1], []], [[], [1]])],
+)
+def test_other_collections_ask_something_else(one, other):
+    assert as_question(one) != as_question(other)
+
+
+def test_until_now_is_the_same_for_a_minute():
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert minute(noon + timedelta(seconds=59.9)) == minute(noon) == noon
+    assert minute(noon + timedelta(seconds=60)) == noon + timedelta(minutes=1)
