@@ -10,8 +10,10 @@ from testio_mcp.domain.bugs import BugStatus, Severity
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.metrics import UNKNOWN
 from testio_mcp.tables import Bug, BugDevice, Stamp, Test, TestFeature
+from testio_mcp.tables.constants import constant, constants
 
-WEIGHTS = {Severity.CRITICAL.value: 5, Severity.HIGH.value: 3}
+WEIGHTS = {Severity.CRITICAL: 5, Severity.HIGH: 3}
+NONE, ONE = constant(0), constant(1)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Columns:
 
     def number(self, of: ColumnElement[bool]) -> ColumnElement[Any]:
         """How many rows match."""
-        return func.coalesce(func.sum(case((of, 1), else_=0)), 0)
+        return func.coalesce(func.sum(case((of, ONE), else_=NONE)), NONE)
 
     def distinct(
         self, value: SQLColumnExpression[Any], where: ColumnElement[bool] | None = None
@@ -39,7 +41,7 @@ class Columns:
 
     def share(self, part: ColumnElement[Any], *, of: ColumnElement[Any]) -> ColumnElement[Any]:
         """part / of; null where there is nothing to divide by."""
-        return cast(part, Float) / func.nullif(of, 0)
+        return cast(part, Float) / func.nullif(of, NONE)
 
     @property
     def tests(self) -> ColumnElement[Any]:
@@ -48,7 +50,7 @@ class Columns:
     @property
     def tests_read(self) -> ColumnElement[Any]:
         read = select(col(Stamp.id)).where(
-            col(Stamp.kind) == Unit.BUGS, col(Stamp.id) == col(Test.id)
+            col(Stamp.kind) == constant(Unit.BUGS), col(Stamp.id) == col(Test.id)
         )
         return self.distinct(col(Test.id), where=read.correlate(Test).exists())
 
@@ -66,20 +68,21 @@ class Columns:
 
     @property
     def accepted(self) -> ColumnElement[Any]:
-        return self.number(self.status == BugStatus.ACCEPTED)
+        return self.number(self.status == constant(BugStatus.ACCEPTED))
 
     @property
     def auto_accepted(self) -> ColumnElement[Any]:
-        return self.number(self.status == BugStatus.AUTO_ACCEPTED)
+        return self.number(self.status == constant(BugStatus.AUTO_ACCEPTED))
 
     @property
     def rejected(self) -> ColumnElement[Any]:
-        return self.number(self.status == BugStatus.REJECTED)
+        return self.number(self.status == constant(BugStatus.REJECTED))
 
     @property
     def gravity(self) -> ColumnElement[Any]:
-        weight = case(WEIGHTS, value=col(Bug.severity), else_=1)
-        return func.coalesce(func.sum(weight), 0)
+        severity = col(Bug.severity)
+        weights = [(severity == constant(word), constant(n)) for word, n in WEIGHTS.items()]
+        return func.coalesce(func.sum(case(*weights, else_=ONE)), NONE)
 
     @property
     def hours_to_first_bug(self) -> ColumnElement[Any]:
@@ -88,9 +91,10 @@ class Columns:
 
     @property
     def bug_status(self) -> ColumnElement[Any]:
-        return case((self.status.in_(tuple(BugStatus)), self.status), else_="other")
+        known = self.status.in_(constants(BugStatus))
+        return case((known, self.status), else_=constant("other"))
 
     @property
     def rejection_reason(self) -> ColumnElement[Any]:
-        reason = func.coalesce(col(Bug.rejection_reason), UNKNOWN)
-        return case((self.status == BugStatus.REJECTED, reason))
+        reason = func.coalesce(col(Bug.rejection_reason), constant(UNKNOWN))
+        return case((self.status == constant(BugStatus.REJECTED), reason))

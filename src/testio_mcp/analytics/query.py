@@ -18,6 +18,7 @@ from testio_mcp.analytics.parts import Grouping, Part, Source, positions
 from testio_mcp.analytics.scope import filters_of, values_of
 from testio_mcp.database.engine import Query
 from testio_mcp.domain.figures import UTC_ZONE, Scope
+from testio_mcp.tables.constants import constant
 
 # Statements of so many shapes are kept: to write one anew takes longer than SQLite answers it.
 SHAPES = 128
@@ -73,12 +74,12 @@ def _folded(parts: Sequence[Query], names: Sequence[str], by: Sequence[str]) -> 
 
     def folded(name: str) -> ColumnElement[Any]:
         found = func.max(rows.c[name])
-        return func.coalesce(found, 0) if metric(name).kind is Kind.COUNT else found
+        return func.coalesce(found, constant(0)) if metric(name).kind is Kind.COUNT else found
 
     def value(name: str) -> ColumnElement[Any]:
         if ratio := metric(name).ratio:
             part, whole = map(folded, ratio)
-            return cast(part, Float) / func.nullif(whole, 0)
+            return cast(part, Float) / func.nullif(whole, constant(0))
         return folded(name)
 
     keys = [rows.c[name] for name in by]

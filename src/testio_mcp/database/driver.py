@@ -1,14 +1,18 @@
-"""Connections to SQLite: a statement is one hop to its thread, a reader's transaction none."""
+"""Connections to SQLite: a statement is one hop to its thread, or none where it is quick."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple, Self
 
 import aiosqlite
 
 from testio_mcp.database.memory import Memory
+
+# What takes less, in seconds, runs on the event loop; of so many statements it is known.
+QUICK, TIMED = 0.01, 1_000
 
 
 class Answer(NamedTuple):
@@ -44,6 +48,19 @@ class Reader(Writer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.memory = Memory()
+        self._took: dict[str, float] = {}
+
+    def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
+        began = perf_counter()
+        answer = super().answer(sql, parameters)
+        if len(self._took) > TIMED:
+            self._took.clear()
+        self._took[sql] = perf_counter() - began
+        return answer
+
+    def is_quick(self, sql: str) -> bool:
+        """Whether the statement was, the last time."""
+        return self._took.get(sql, QUICK) < QUICK
 
     def begin(self) -> None:
         """Begin a transaction, and forget what others have changed since the last one."""
@@ -70,7 +87,8 @@ def connect(database: str, **options: Any) -> "Connection":
 class Connection(aiosqlite.Connection):
     """Hands out cursors that take one hop where aiosqlite's take four.
 
-    A reader's transaction takes none: it begins and ends in microseconds, a hop takes longer.
+    A reader's transaction takes none, and its quick statements neither: they are through in
+    microseconds, a hop takes hundreds of them, and more while another thread works.
     """
 
     # Not awaited by anybody but SQLAlchemy, which enters what it is given.
@@ -89,6 +107,8 @@ class Connection(aiosqlite.Connection):
             await super().rollback()
 
     async def answer(self, sql: str, parameters: Sequence[Any]) -> Answer:
+        if self.reader and self.reader.is_quick(sql):
+            return self.reader.answer(sql, parameters)
         return await self._in_thread(partial(self._ours.answer, sql, parameters))
 
     async def answer_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> Answer:

@@ -49,6 +49,7 @@ class BugRepository(Repository):
         """A row for each browser of each device, device by device."""
         return [device for (device,) in await self._all(_devices(), bug_ids=bug_ids)]
 
+    @remembered
     async def deleted(self, wanted: BugFilter, since: datetime) -> list[Record]:
         """What was seen to be gone since then, the latest first, whatever changed before."""
         matches = _matches(replace(wanted, changed_since=None))

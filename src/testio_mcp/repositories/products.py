@@ -15,6 +15,7 @@ from testio_mcp.domain.products import ProductFilter
 from testio_mcp.domain.tests import EXECUTED
 from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Feature, Product, Stamp, Test, UserStory, stamp_of
+from testio_mcp.tables.constants import constants
 
 
 class ProductRepository(Repository):
@@ -51,7 +52,7 @@ def _with_contents(of_products: bool, of_types: bool) -> Query:
     of_product = col(Test.product_id) == col(Product.id)
     is_over = col(Test.end_at) <= bindparam("until")
     last_end = select(func.max(col(Test.end_at))).where(
-        of_product, col(Test.status).in_(EXECUTED), is_over
+        of_product, col(Test.status).in_(constants(EXECUTED)), is_over
     )
     bugs_read = (
         select(col(Stamp.id))

@@ -31,6 +31,7 @@ class TestRepository(Repository):
         """Rows of a test, the name of its product, and whether its bugs were read."""
         return await self._page(_paged(wanted, paging), paging)
 
+    @remembered
     async def deleted(self, wanted: TestFilter, since: datetime) -> list[Record]:
         """What was seen to be gone since then, the latest first, whatever changed before."""
         return await self._deleted(Test, _matches(replace(wanted, changed_since=None)), since)

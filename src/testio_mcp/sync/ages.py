@@ -15,10 +15,10 @@ from testio_mcp.database.engine import Query, ReadSession, Record, fetch, recall
 from testio_mcp.database.memory import minute
 from testio_mcp.domain.freshness import Basis, Unit
 from testio_mcp.domain.problems import Subject, missing
-from testio_mcp.domain.tests import FINAL
 from testio_mcp.sync.portions import PER_PAGE, TESTS_PER_BUG_CALL
-from testio_mcp.sync.rules import REVIEW_TTL, Rules, settled
+from testio_mcp.sync.rules import REVIEW_TTL, Rules, is_final, settled
 from testio_mcp.tables import Problem, ProblemTest, Product, Stamp, Test, stamp_of
+from testio_mcp.tables.constants import constant
 
 
 @dataclass
@@ -234,8 +234,9 @@ def _query_of_tests(
 def _stamps_of(stamp: Any, read: Any, bugs: Any, suffix: str) -> list[ColumnElement[Any]]:
     """Of a stamp of tests; `read` and `bugs` are those by which a test is settled."""
     review_ends_before: BindParameter[datetime] = bindparam("review_ends_before")
-    final = col(Test.status).in_(FINAL)
-    may_change = ~func.coalesce(settled(review_ends_before, Test, read, bugs), False)
+    final = is_final(Test)
+    is_settled = func.coalesce(settled(review_ends_before, Test, read, bugs), constant(False))
+    may_change = is_settled == constant(False)
     return [
         func.min(case((~final & may_change, stamp.at))).label(f"live{suffix}"),
         func.min(case((final & may_change, stamp.at))).label(f"review{suffix}"),

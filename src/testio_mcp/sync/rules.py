@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func
-from sqlmodel import col
 
 from testio_mcp.domain.tests import FINAL
 from testio_mcp.tables import Test
+from testio_mcp.tables.constants import constants
 
 # Bugs of an archived test are read daily; a sync may come half a day late.
 REVIEW_TTL = timedelta(hours=36)
@@ -33,11 +33,16 @@ class Rules:
 def settled(review_ends_before: Any, test: Any, read: Any, bugs: Any) -> ColumnElement[bool]:
     """Nothing about the test or its bugs can change, and both were read after that was so."""
     return and_(
-        test.status.in_(FINAL),
+        is_final(test),
         func.coalesce(test.end_at, test.first_seen_at) < review_ends_before,
         read.at >= became_final(test),
         bugs.at >= became_final(test),
     )
+
+
+def is_final(test: Any) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = test.status.in_(constants(FINAL))
+    return found
 
 
 def became_final(test: Any) -> ColumnElement[datetime]:
@@ -48,4 +53,4 @@ def became_final(test: Any) -> ColumnElement[datetime]:
 
 def stale_before(rules: Rules, now: datetime) -> ColumnElement[datetime]:
     """Since when a test has to have been read, as its status has it, not to be stale."""
-    return case((col(Test.status).in_(FINAL), now - REVIEW_TTL), else_=now - rules.ttl)
+    return case((is_final(Test), now - REVIEW_TTL), else_=now - rules.ttl)
