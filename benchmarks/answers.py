@@ -88,13 +88,16 @@ async def _measure(home: Path, environment: dict[str, str], rounds: int) -> None
         _rewrite(file)
         await ours.call_tool("sync_data", {"wait_seconds": 0})
         busy: Times = {name: [] for name in asked}
+        began = time.perf_counter()
         while await _is_syncing(ours):
             # A few of them, so that each is asked often before the sync is over.
             for name, times in (await _times({name: asked[name] for name in BESIDE}, 1)).items():
                 busy[name] += times
+        lasted = time.perf_counter() - began
     with closing(sqlite3.connect(file)) as connection:
         limits = {name: _replayed(connection, done) for name, done in statements.items()}
     _show(calm, forgotten, busy, limits)
+    print(f"{len(busy['floor'])} rounds in the {lasted:.0f} s that the sync took")
 
 
 def _calls(file: Path) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -268,7 +271,6 @@ def _show(calm: Times, forgotten: Times, busy: Times, limits: dict[str, float]) 
             *in_sync,
         )
     CONSOLE.print(table)
-    print(f"{len(busy['floor'])} rounds while the sync ran")
 
 
 def _milliseconds(times: list[float]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import sys
 
 import psutil
 import pytest
+from tests.watching import until
 
 from testio_mcp.clients.entries import Entry
 from testio_mcp.clients.starting import Diagnosis, NotStarted, start
@@ -75,7 +76,15 @@ async def test_one_that_goes_on_without_input_is_ended_with_what_it_started(tmp_
     )
     await started(python(source, str(note)))
     child = int(note.read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+    # It was told to; the system may take a moment.
+    await until(lambda: is_over(child))
+
+
+def is_over(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def test_a_program_gets_what_a_client_would_give_it_and_no_more():

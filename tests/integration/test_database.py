@@ -10,6 +10,7 @@ import anyio
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlmodel import col
+from tests.caches import change
 from tests.factories import NOON, BugFactory, ProductFactory, TestFactory
 
 from testio_mcp.database.engine import BUSY_TIMEOUT_SECONDS, READERS, Database, fetch
@@ -115,6 +116,25 @@ async def test_a_write_does_not_wait_for_ever(database):
         async with database.write() as other:
             other.add(ProductFactory(id=1))
     assert await ids(database) == [1]
+
+
+async def test_readers_that_are_open_use_new_statistics(database, save, path):
+    """Or whoever starts on an empty file would go on as if there were none."""
+    wanted = "customer_id = 0 AND status = '1' AND testing_type = '1'"
+
+    async def plan():
+        async with database.read() as session:
+            # To explain is not to read: SQLite would not look whether the schema has changed.
+            number = len(await fetch(session, select(col(Test.status)).distinct()))
+            query = f"SELECT title FROM tests WHERE {wanted} LIMIT {number}"
+            steps = await session.exec(text(f"EXPLAIN QUERY PLAN {query}"))
+            return " ".join(step[-1] for step in steps)
+
+    await save(ProductFactory(id=1), *(TestFactory(id=id, product_id=1) for id in range(1, 100)))
+    for many, few in (("status", "testing_type"), ("testing_type", "status")):
+        change(path, f"UPDATE tests SET {many} = id, {few} = '1'")
+        await database.analyze()
+        assert f"customer_id_{many}" in await plan()
 
 
 async def test_a_write_that_is_cancelled_is_finished_first(database):

@@ -55,6 +55,19 @@ async def test_what_took_long_stays_in_its_thread(connection, threads, monkeypat
 
 
 @of_reader
+async def test_what_took_long_once_is_not_trusted_at_once(connection, monkeypatch):
+    """One statement is quick for some values and slow for others."""
+    await connection.answer(SELECT, ())
+    connection.reader._took[SELECT] = 5.0
+    monkeypatch.setattr(driver, "QUICK", 1)
+    quick = []
+    for _ in range(4):
+        quick.append(connection.reader.is_quick(SELECT))
+        await connection.answer(SELECT, ())
+    assert quick == [False, False, False, True]
+
+
+@of_reader
 async def test_a_transaction_begins_and_ends_here(connection, threads):
     connection.reader.begin()
     await connection.rollback()

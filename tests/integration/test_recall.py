@@ -1,5 +1,7 @@
 """What readers remember, when they forget, and that nobody can tell the difference."""
 
+from contextlib import AsyncExitStack
+
 import pytest
 from sqlalchemy import event, func, select
 from sqlmodel import col
@@ -7,7 +9,8 @@ from tests.caches import GAME, SHOP, change, commit_something, ids
 from tests.factories import ProductFactory
 from tests.reading import served
 
-from testio_mcp.database.engine import fetch, recall
+from testio_mcp.database.engine import READERS, fetch, recall
+from testio_mcp.errors import DatabaseError
 from testio_mcp.tables import Product
 
 
@@ -166,3 +169,16 @@ async def test_an_answer_from_memory_is_that_of_the_file(server, synced_path):
     from_file = [await server(*call) for call in CALLS]
     for call, remembered, read in zip(CALLS, from_memory, from_file, strict=True):
         assert remembered == read, call
+
+
+async def test_where_no_transaction_can_begin_each_question_says_so(database):
+    """Also the second one of a session, as diagnostics ask."""
+    database._readers.pool._timeout = 0.01
+    async with AsyncExitStack() as taken:
+        for _ in range(READERS):
+            await names(await taken.enter_async_context(database.read()))
+        async with database.read() as session:
+            for _ in range(2):
+                with pytest.raises(DatabaseError, match="Too much is asked"):
+                    await names(session)
+    assert await ask_once(database) == []

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from testio_mcp.database.memory import ANSWERS, ROWS, Memory, as_question, minute
+from testio_mcp.database.memory import ANSWERS, ROWS, Memory, as_question
+from testio_mcp.domain.calendar import minute
 
 
 def remembers(memory, question):
@@ -63,6 +64,19 @@ def test_it_keeps_no_answer_that_is_too_long(memory):
     assert not remembers(memory, "all")
     memory.keep("some", "some", ROWS)
     assert remembers(memory, "some")
+
+
+def test_a_long_answer_leaves_the_others(memory):
+    memory.keep("some", "some", 1)
+    memory.keep("all", "all", ROWS + 1)
+    assert remembers(memory, "some")
+
+
+def test_what_is_answered_again_is_counted_once(memory):
+    for _ in range(3):
+        memory.keep("half", "half", ROWS // 2)
+    memory.keep("another", "another", ROWS // 2)
+    assert remembers(memory, "half")
 
 
 def test_what_it_has_forgotten_takes_no_room(memory):

@@ -53,3 +53,15 @@ async def test_a_reader_that_never_ends_stops_nobody():
     waiting = Turns()
     waiting.begin()
     await waiting.give_way()
+
+
+async def test_a_work_that_others_wait_for_waits_so_long_in_all(monkeypatch):
+    monkeypatch.setattr(turns, "WORK_PER_WAIT", 0)
+    people = Turns()
+    people.begin()
+    work = people.within(0.01)
+    await work.give_way()
+    # Nobody ends: each wait more would last.
+    monkeypatch.setattr(turns, "LONGEST_WAIT", 3600)
+    for _ in range(100):
+        await work.give_way()

@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from testio_mcp.database.driver import Connection, Reader, Writer, connect
 from testio_mcp.database.memory import Memory
 from testio_mcp.database.migrations import ANALYZE, head_revision, mark_damaged
-from testio_mcp.domain.turns import Turns
+from testio_mcp.domain.turns import LONGEST_WAIT, Turns, TurnsWithin
 from testio_mcp.errors import DatabaseError, DatabaseNewer
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -42,6 +42,8 @@ PATH = "path"
 MEMORY = "memory"
 ROWS = "rows"
 TURNS = "turns"
+# Connections read the statistics with the schema, and again only where that has changed.
+TELL_EVERYBODY = ("BEGIN IMMEDIATE", "CREATE TABLE news (id)", "DROP TABLE news", "COMMIT")
 # What SQLite says of a file that only a new one replaces.
 DAMAGE = {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"}
 
@@ -84,10 +86,10 @@ class Database:
         # A write cancelled inside a statement would keep the file locked until it is collected.
         with anyio.CancelScope(shield=True), _translated(self.path):
             await self._turns.give_way()
+            # Others wait for the file meanwhile, also in other processes.
+            turns = self._turns.within(LONGEST_WAIT)
             async with (
-                AsyncSession(
-                    self._writer, expire_on_commit=False, info={TURNS: self._turns}
-                ) as session,
+                AsyncSession(self._writer, expire_on_commit=False, info={TURNS: turns}) as session,
                 session.begin(),
             ):
                 await self._refuse_newer(session)
@@ -123,7 +125,7 @@ class Database:
 
     async def analyze(self) -> None:
         """After many writes, or SQLite takes one index for as good as another."""
-        await self._run(*ANALYZE)
+        await self._run(*ANALYZE, *TELL_EVERYBODY)
 
     async def _run(self, *statements: str) -> None:
         """Run statements that are transactions of their own."""
@@ -167,7 +169,7 @@ async def fetch(session: ReadSession, query: Query, **parameters: Any) -> list[R
 
 async def give_way(session: ReadSession) -> None:
     """Between two steps of a long work, let people go first who wait for what they read."""
-    turns: Turns = session.info[TURNS]
+    turns: Turns | TurnsWithin = session.info[TURNS]
     await turns.give_way()
 
 
@@ -228,7 +230,8 @@ class _Unbroken(AsyncSession):
     """Finishes a statement that has begun, so that a cancelled call leaves no open transaction."""
 
     async def begin_now(self) -> None:
-        if self.in_transaction():
+        # One that could not begin is in a transaction too, as SQLAlchemy sees it.
+        if MEMORY in self.info:
             return
         await anyio.lowlevel.checkpoint_if_cancelled()
         with anyio.CancelScope(shield=True), _translated(self.info[PATH]):

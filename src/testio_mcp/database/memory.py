@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence, Set
-from datetime import datetime
 from typing import Any
 
 # How much is remembered of each connection: answers, and the rows of all of them.
@@ -35,23 +34,21 @@ class Memory:
         return answer
 
     def keep(self, question: Hashable, answer: Any, rows: int) -> None:
-        """`rows` is how many were read for the answer."""
+        """Unless it is too long; `rows` is how many were read for it."""
+        if rows > ROWS:
+            return
+        _, before = self._answers.get(question, (None, 0))
         self._answers[question] = answer, rows
-        self._rows += rows
+        self._rows += rows - before
         while len(self._answers) > ANSWERS or self._rows > ROWS:
             _, (_, forgotten) = self._answers.popitem(last=False)
             self._rows -= forgotten
 
 
-def minute(now: datetime) -> datetime:
-    """What happened until now, as a question that is the same for a minute."""
-    return now.replace(second=0, microsecond=0)
-
-
 def as_question(value: Any) -> Hashable:
     """As a part of a question: what is in a collection."""
     match value:
-        case str() | bytes():
+        case str():
             return value
         case Mapping():
             return tuple((key, as_question(item)) for key, item in value.items())

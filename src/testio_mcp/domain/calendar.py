@@ -114,3 +114,8 @@ def _name(first: date, unit: TimeUnit) -> str:
             return f"{first:%Y}-Q{(first.month + 2) // 3}"
         case TimeUnit.YEAR:
             return f"{first:%Y}"
+
+
+def minute(now: datetime) -> datetime:
+    """Until now, as a question that is the same for a minute, so that its answer is remembered."""
+    return now.replace(second=0, microsecond=0)

@@ -28,13 +28,28 @@ class Turns:
         if not self._people:
             self._nobody.set()
 
-    async def give_way(self) -> None:
-        """Let whoever reads finish, and others have their turn."""
+    async def give_way(self, at_most: float | None = None) -> float:
+        """Let whoever reads finish, and others have their turn; returns the seconds it took."""
         await asyncio.sleep(0)
         began = monotonic()
-        if not self._people or began < self._works_until:
-            return
-        with anyio.move_on_after(LONGEST_WAIT):
+        longest = LONGEST_WAIT if at_most is None else at_most
+        if not self._people or began < self._works_until or longest <= 0:
+            return 0.0
+        with anyio.move_on_after(longest):
             await self._nobody.wait()
-        now = monotonic()
-        self._works_until = now + (now - began) * WORK_PER_WAIT
+        waited = monotonic() - began
+        self._works_until = began + waited * (1 + WORK_PER_WAIT)
+        return waited
+
+    def within(self, seconds: float) -> "TurnsWithin":
+        """The same turns, for a work that others wait for: so long in all."""
+        return TurnsWithin(self, seconds)
+
+
+class TurnsWithin:
+    def __init__(self, turns: Turns, seconds: float) -> None:
+        self._turns = turns
+        self._left = seconds
+
+    async def give_way(self) -> None:
+        self._left -= await self._turns.give_way(self._left)

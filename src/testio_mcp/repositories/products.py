@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col
 
 from testio_mcp.database.engine import Query, Record
-from testio_mcp.database.memory import minute
+from testio_mcp.domain.calendar import minute
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.products import ProductFilter
 from testio_mcp.domain.tests import EXECUTED

@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from testio_mcp.analytics.scope import conditions
 from testio_mcp.database.engine import Query, Record
-from testio_mcp.database.memory import minute
+from testio_mcp.domain.calendar import minute
 from testio_mcp.domain.figures import Scope
 from testio_mcp.repositories.base import Repository, remembered
 from testio_mcp.tables import Bug, Test, User

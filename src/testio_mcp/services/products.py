@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from testio_mcp.analytics.dimensions import Named
 from testio_mcp.analytics.metrics import OF_FRAGILITY, most_fragile
+from testio_mcp.domain.calendar import minute
 from testio_mcp.domain.figures import Scope, in_order
 from testio_mcp.domain.freshness import Basis, State
 from testio_mcp.domain.names import holds, plain
@@ -189,7 +190,7 @@ class ProductService:
     async def _ended_within(self, ids: tuple[int, ...], days: int, now: datetime) -> dict[int, int]:
         period = parse_period(f"last {days} days", now=now, zone=self._zone)
         # Not those that end later today. By the minute, so that readers need not look each time.
-        period = replace(period, end=now.replace(second=0, microsecond=0))
+        period = replace(period, end=minute(now))
         scope = Scope(product_ids=ids, statuses=(), period=period)
         rows = await self._figures.measure(("test_count",), scope, by=("product",))
         return {id: number for id, number in rows}

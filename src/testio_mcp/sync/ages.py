@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from testio_mcp.database.engine import Query, ReadSession, Record, fetch, recall
-from testio_mcp.database.memory import minute
+from testio_mcp.domain.calendar import minute
 from testio_mcp.domain.freshness import Basis, Unit
 from testio_mcp.domain.problems import Subject, missing
 from testio_mcp.sync.portions import PER_PAGE, TESTS_PER_BUG_CALL

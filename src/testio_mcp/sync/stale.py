@@ -13,14 +13,13 @@ from sqlmodel import col
 
 from testio_mcp.database.engine import ReadSession, Record, fetch
 from testio_mcp.domain.freshness import OF_A_PRODUCT, OF_A_TEST, Basis, Unit
-from testio_mcp.domain.tests import FINAL
 from testio_mcp.sync.portions import (
     MOST_REQUESTS,
     QUIET_PAGES,
     REQUESTS_PER_CATALOGUE,
     TESTS_PER_BUG_CALL,
 )
-from testio_mcp.sync.rules import Rules, became_final, settled, stale_before
+from testio_mcp.sync.rules import Rules, became_final, is_final, settled, stale_before
 from testio_mcp.tables import Product, Stamp, Test, stamp_of
 
 LISTED = (Unit.PRODUCTS, *OF_A_PRODUCT)
@@ -154,7 +153,7 @@ async def _add_tests(
 
 async def overview(session: ReadSession, rules: Rules, now: datetime) -> list[Record]:
     """By kind and product: units, the oldest and the newest stamp, how many are stale."""
-    final, at = col(Test.status).in_(FINAL), col(Stamp.at)
+    final, at = is_final(Test), col(Stamp.at)
     of_test = and_(col(Stamp.kind).in_(OF_A_TEST), col(Test.id) == col(Stamp.id))
     of_product = and_(col(Stamp.kind).in_(OF_A_PRODUCT), col(Product.id) == col(Stamp.id))
     limit = stale_before(rules, now)

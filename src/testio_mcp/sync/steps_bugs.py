@@ -13,13 +13,12 @@ from testio_mcp.database.engine import ReadSession, fetch
 from testio_mcp.domain.freshness import Unit
 from testio_mcp.domain.problems import Subject
 from testio_mcp.domain.syncs import Kind
-from testio_mcp.domain.tests import FINAL
 from testio_mcp.errors import ApiError, ApiNotFound, ApiTimeout
 from testio_mcp.sync.context import SyncContext
 from testio_mcp.sync.deletions import delete_bug
 from testio_mcp.sync.portions import TESTS_PER_BUG_CALL
 from testio_mcp.sync.problems import Failure
-from testio_mcp.sync.rules import REVIEW_INTERVAL, became_final, settled
+from testio_mcp.sync.rules import REVIEW_INTERVAL, became_final, is_final, settled
 from testio_mcp.sync.store_bugs import store_bug, store_bugs
 from testio_mcp.tables import Problem, ProblemTest, Stamp, Test, stamp_of
 
@@ -131,8 +130,7 @@ async def _due(sync: SyncContext, session: ReadSession, product_id: int) -> list
     if sync.options.since:
         query = query.where(or_(col(Test.end_at).is_(None), col(Test.end_at) >= sync.options.since))
     if not sync.options.force:
-        final = col(Test.status).in_(FINAL)
-        rested = final & (col(bugs.at) >= became_final(Test))
+        rested = is_final(Test) & (col(bugs.at) >= became_final(Test))
         read_today = rested & (col(bugs.at) > now - REVIEW_INTERVAL)
         done = settled(now - sync.review, Test, read, bugs) | read_today
         with_problems = (

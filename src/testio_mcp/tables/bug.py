@@ -23,7 +23,7 @@ class Bug(Owned, OfProduct, Deletable, table=True):
 
     __tablename__ = "bugs"
     __table_args__ = (
-        # These cover every figure, of tests and of testers, without reading rows.
+        # What figures of tests and of testers count, without reading rows.
         Index("ix_bugs_of_tests", "customer_id", "test_id", *COUNTED, "reporter_id"),
         Index("ix_bugs_of_testers", "customer_id", "reporter_id", *COUNTED, "test_id"),
         Index(None, "customer_id", "product_id", "reported_at"),

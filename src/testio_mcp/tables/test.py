@@ -12,7 +12,7 @@ class Test(Owned, OfProduct, Deletable, table=True):
 
     __tablename__ = "tests"
     __table_args__ = (
-        # Covers every figure and how current it is, without reading rows.
+        # What figures of products count, and how current they are, without reading rows.
         Index(
             "ix_tests_of_products",
             "customer_id",
