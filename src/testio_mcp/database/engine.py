@@ -253,6 +253,10 @@ class _Unbroken(AsyncSession):
             return await super().get(*args, **kwargs)
 
     async def close(self) -> None:
+        if not self.in_transaction():
+            # There is nothing to wait for.
+            self.sync_session.close()
+            return
         with anyio.CancelScope(shield=True):
             await super().close()
 

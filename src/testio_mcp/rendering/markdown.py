@@ -123,7 +123,13 @@ def date(instant: None, zone: ZoneInfo) -> None: ...
 def date(instant: datetime | None, zone: ZoneInfo) -> str | None: ...
 def date(instant: datetime | None, zone: ZoneInfo) -> str | None:
     """The day in the zone, which a heading or a note names; None stays an empty cell."""
-    return f"{instant.astimezone(zone):%Y-%m-%d}" if instant else None
+    return _day(instant, zone) if instant else None
+
+
+# To write a date takes as long as ten cells, and many rows have the same.
+@lru_cache(maxsize=4_096)
+def _day(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d}"
 
 
 @overload
@@ -134,8 +140,11 @@ def moment(instant: None, zone: ZoneInfo) -> None: ...
 def moment(instant: datetime | None, zone: ZoneInfo) -> str | None: ...
 def moment(instant: datetime | None, zone: ZoneInfo) -> str | None:
     """The minute in the zone, with the zone's abbreviation, or its name where it has none."""
-    if instant is None:
-        return None
+    return _minute(instant, zone) if instant else None
+
+
+@lru_cache(maxsize=4_096)
+def _minute(instant: datetime, zone: ZoneInfo) -> str:
     local = instant.astimezone(zone)
     abbreviation = local.tzname() or ""
     return f"{local:%Y-%m-%d %H:%M} {abbreviation if abbreviation.isalpha() else zone.key}"

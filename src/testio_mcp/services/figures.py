@@ -42,13 +42,15 @@ async def bug_counts(
     scope = Scope(test_ids=tuple(test_ids), statuses=())
     by = ("test", "bug_status", "severity")
     rows = await figures.measure(("bug_count",), scope, by=by) if test_ids else []
-    counts = {id: BugCounts(total=0, open=0, critical=0) for id in test_ids}
+    total, open, critical = Counter[int](), Counter[int](), Counter[int]()
     for id, status, severity, number in rows:
-        old = counts[id]
-        counts[id] = BugCounts(
-            total=(old.total or 0) + number,
-            open=(old.open or 0) + number * (status == BugStatus.OPEN),
-            critical=(old.critical or 0) + number * (severity == Severity.CRITICAL),
-        )
+        total[id] += number
+        open[id] += number * (status == BugStatus.OPEN)
+        critical[id] += number * (severity == Severity.CRITICAL)
     unknown = BugCounts(total=None, open=None, critical=None)
-    return {id: counts[id] if id in read else unknown for id in test_ids}
+    return {
+        id: BugCounts(total=total[id], open=open[id], critical=critical[id])
+        if id in read
+        else unknown
+        for id in test_ids
+    }

@@ -165,24 +165,25 @@ class ProductService:
         unknown = TestCounts(total=None, running=None, last_30_days=None, last_90_days=None)
         summaries = []
         for row in products:
-            id, tests = row.Product.id, statuses[row.Product.id]
+            product, synced_at = row.Product, row.synced_at
+            id, tests = product.id, statuses[product.id]
             counts = TestCounts(
                 total=sum(tests.values()),
                 running=tests.get(TestStatus.RUNNING, 0),
                 last_30_days=recent[30].get(id, 0),
                 last_90_days=recent[90].get(id, 0),
             )
-            are_bugs_known = row.some_bugs_read or (row.synced_at and not tests)
+            are_bugs_known = row.some_bugs_read or (synced_at and not tests)
             summaries.append(
                 ProductSummary(
                     id=id,
-                    name=row.Product.name,
-                    type=row.Product.type,
-                    tests=counts if row.synced_at or tests else unknown,
+                    name=product.name,
+                    type=product.type,
+                    tests=counts if synced_at or tests else unknown,
                     bugs=bugs.get(id, 0) if are_bugs_known else None,
                     features=row.features if row.features_read_at else None,
                     last_test_end=row.last_test_end,
-                    synced_at=row.synced_at,
+                    synced_at=synced_at,
                 )
             )
         return summaries
