@@ -173,7 +173,7 @@ def _changed(row: Record, since: datetime, now: datetime) -> ChangedBug:
     bug = row.Bug
     is_new = bug.reported_at is not None and bug.reported_at >= since
     return ChangedBug(
-        **bug_summary(row, now).model_dump(),
+        **vars(bug_summary(row, now)),
         change="new" if is_new else "status",
         previous_status=bug.previous_status,
         status_changed_at=bug.status_changed_at if bug.previous_status else None,
@@ -211,7 +211,7 @@ def bug_detail(row: Record, devices: Sequence[BugDevice], now: datetime) -> BugD
 def _more_than_brief(row: Record, devices: Sequence[BugDevice], now: datetime) -> dict[str, Any]:
     bug = row.Bug
     return {
-        **bug_summary(row, now).model_dump(),
+        **vars(bug_summary(row, now)),
         "link": link(bug.id),
         "previous_status": bug.previous_status,
         "status_changed_at": bug.status_changed_at if bug.previous_status else None,

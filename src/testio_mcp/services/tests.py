@@ -203,7 +203,7 @@ def _summary(row: Record, bugs: BugCounts) -> TestSummary:
 def _changed(row: Record, bugs: BugCounts) -> ChangedTest:
     test = row.Test
     return ChangedTest(
-        **_summary(row, bugs).model_dump(),
+        **vars(_summary(row, bugs)),
         change="new" if row.is_new else "status",
         previous_status=test.previous_status,
         status_changed_at=test.status_changed_at if test.previous_status else None,

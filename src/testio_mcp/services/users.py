@@ -100,9 +100,10 @@ class UserService:
         else:
             _refuse_order(paging)
             found = await self._customers(wanted, now)
-        matches = [user for user in found if holds(user.name, wanted.search)]
+        if wanted.search:
+            found = [user for user in found if holds(user.name, wanted.search)]
         # Rates are not in the rows of people, so that all are counted and then sorted.
-        people = in_order_of(matches, _key, paging)
+        people: Sequence[_Tester | CustomerSummary] = in_order_of(found, _key, paging)
         notes = [OF_TESTERS if of_testers else OF_CUSTOMERS, NAMESAKES]
         if wanted.product_ids or wanted.period:
             notes.append(WITHIN)
