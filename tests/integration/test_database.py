@@ -12,9 +12,12 @@ from sqlalchemy import func, insert, select, text, update
 from sqlmodel import col
 from tests.caches import change
 from tests.factories import NOON, BugFactory, ProductFactory, TestFactory
+from tests.reading import reading
+from tests.watching import until
 
 from testio_mcp.database.engine import BUSY_TIMEOUT_SECONDS, READERS, Database, fetch
 from testio_mcp.errors import DatabaseError
+from testio_mcp.sync.statements import upsert
 from testio_mcp.tables import Product, Test, fence
 
 # Long enough to be cut in the middle, whatever the machine: some two million steps.
@@ -108,6 +111,39 @@ async def test_a_write_lets_readers_finish_first(database, monkeypatch):
         done.append("read")
     await other.close()
     assert done == ["read", "written"]
+
+
+async def goes_on(task):
+    """Whether it ends although the reader does not, however often others have their turn."""
+    for _ in range(200):
+        await anyio.lowlevel.checkpoint()
+    return task.done()
+
+
+async def test_a_write_lets_readers_go_first_also_between_its_statements(database, monkeypatch):
+    monkeypatch.setattr("testio_mcp.domain.turns.WORK_PER_WAIT", 0)
+    monkeypatch.setattr("testio_mcp.database.engine.LONGEST_WAIT", 60)
+    rows = [ProductFactory(id=1).model_dump()]
+    async with database.write() as session:
+        async with database.read() as reader:
+            await fetch(reader, select(col(Product.id)))
+            task = asyncio.create_task(upsert(session, Product, rows))
+            assert not await goes_on(task)
+        await task
+    assert await ids(database) == [1]
+
+
+async def test_what_testio_sends_is_read_after_readers_are_through(settings, sandbox, monkeypatch):
+    """The client and the copy of one app have the same turns."""
+    monkeypatch.setattr("testio_mcp.domain.turns.LONGEST_WAIT", 60)
+    async with reading(settings, sandbox) as server:
+        async with server.app.services._database.read() as session:
+            await fetch(session, select(col(Product.id)))
+            client = server.app.services._means.client
+            task = asyncio.create_task(client.products())
+            await until(lambda: client.requests_sent and not client.requests_in_flight)
+            assert not await goes_on(task)
+        assert len((await task).items) == 4
 
 
 async def test_a_write_does_not_wait_for_ever(database):

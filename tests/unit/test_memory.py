@@ -8,14 +8,6 @@ from testio_mcp.database.memory import ANSWERS, ROWS, Memory, as_question
 from testio_mcp.domain.calendar import minute
 
 
-def remembers(memory, question):
-    try:
-        memory.recall(question)
-    except LookupError:
-        return False
-    return True
-
-
 @pytest.fixture
 def memory():
     memory = Memory()
@@ -29,15 +21,15 @@ def test_an_answer_is_given_again(memory):
 
 
 def test_what_was_never_answered_is_not_known(memory):
-    assert not remembers(memory, "how many")
+    assert "how many" not in memory
 
 
 def test_it_forgets_when_the_file_has_changed(memory):
     memory.keep("how many", 1, 1)
     memory.begin(1)
-    assert remembers(memory, "how many")
+    assert "how many" in memory
     memory.begin(2)
-    assert not remembers(memory, "how many")
+    assert "how many" not in memory
 
 
 def test_of_too_many_answers_it_forgets_the_one_not_wanted_for_longest(memory):
@@ -45,15 +37,15 @@ def test_of_too_many_answers_it_forgets_the_one_not_wanted_for_longest(memory):
         memory.keep(number, [], 0)
     memory.recall(0)
     memory.keep("one more", [], 0)
-    assert remembers(memory, 0)
-    assert not remembers(memory, 1)
-    assert remembers(memory, 2)
+    assert 0 in memory
+    assert 1 not in memory
+    assert 2 in memory
 
 
 def test_of_too_many_rows_it_forgets_until_there_is_room(memory):
     for name in ("first", "second", "third"):
         memory.keep(name, name, ROWS // 2)
-    assert [name for name in ("first", "second", "third") if remembers(memory, name)] == [
+    assert [name for name in ("first", "second", "third") if name in memory] == [
         "second",
         "third",
     ]
@@ -61,22 +53,22 @@ def test_of_too_many_rows_it_forgets_until_there_is_room(memory):
 
 def test_it_keeps_no_answer_that_is_too_long(memory):
     memory.keep("all", "all", ROWS + 1)
-    assert not remembers(memory, "all")
+    assert "all" not in memory
     memory.keep("some", "some", ROWS)
-    assert remembers(memory, "some")
+    assert "some" in memory
 
 
 def test_a_long_answer_leaves_the_others(memory):
     memory.keep("some", "some", 1)
     memory.keep("all", "all", ROWS + 1)
-    assert remembers(memory, "some")
+    assert "some" in memory
 
 
 def test_what_is_answered_again_is_counted_once(memory):
     for _ in range(3):
         memory.keep("half", "half", ROWS // 2)
     memory.keep("another", "another", ROWS // 2)
-    assert remembers(memory, "half")
+    assert "half" in memory
 
 
 def test_what_it_has_forgotten_takes_no_room(memory):
@@ -84,7 +76,7 @@ def test_what_it_has_forgotten_takes_no_room(memory):
     memory.begin(2)
     memory.keep("first", "first", ROWS // 2)
     memory.keep("second", "second", ROWS // 2)
-    assert remembers(memory, "first")
+    assert "first" in memory
 
 
 @pytest.mark.parametrize(

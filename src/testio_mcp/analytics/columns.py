@@ -13,7 +13,7 @@ from testio_mcp.tables import Bug, BugDevice, Stamp, Test, TestFeature
 from testio_mcp.tables.constants import constant, constants
 
 WEIGHTS = {Severity.CRITICAL: 5, Severity.HIGH: 3}
-NONE, ONE = constant(0), constant(1)
+ZERO, ONE = constant(0), constant(1)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Columns:
 
     def number(self, of: ColumnElement[bool]) -> ColumnElement[Any]:
         """How many rows match."""
-        return func.coalesce(func.sum(case((of, ONE), else_=NONE)), NONE)
+        return func.coalesce(func.sum(case((of, ONE), else_=ZERO)), ZERO)
 
     def distinct(
         self, value: SQLColumnExpression[Any], where: ColumnElement[bool] | None = None
@@ -41,7 +41,7 @@ class Columns:
 
     def share(self, part: ColumnElement[Any], *, of: ColumnElement[Any]) -> ColumnElement[Any]:
         """part / of; null where there is nothing to divide by."""
-        return cast(part, Float) / func.nullif(of, NONE)
+        return cast(part, Float) / func.nullif(of, ZERO)
 
     @property
     def tests(self) -> ColumnElement[Any]:
@@ -82,7 +82,7 @@ class Columns:
     def gravity(self) -> ColumnElement[Any]:
         severity = col(Bug.severity)
         weights = [(severity == constant(word), constant(n)) for word, n in WEIGHTS.items()]
-        return func.coalesce(func.sum(case(*weights, else_=ONE)), NONE)
+        return func.coalesce(func.sum(case(*weights, else_=ONE)), ZERO)
 
     @property
     def hours_to_first_bug(self) -> ColumnElement[Any]:

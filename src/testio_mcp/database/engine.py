@@ -181,12 +181,12 @@ async def recall[T](session: ReadSession, question: Hashable, ask: Callable[[], 
     memory = await _memory_of(session)
     if memory is None:
         return await ask()
-    try:
-        answer: T = memory.recall(question)
-    except LookupError:
-        before = session.info.get(ROWS, 0)
-        answer = await ask()
-        memory.keep(question, answer, session.info.get(ROWS, 0) - before)
+    if question in memory:
+        known: T = memory.recall(question)
+        return known
+    before = session.info.get(ROWS, 0)
+    answer = await ask()
+    memory.keep(question, answer, session.info.get(ROWS, 0) - before)
     return answer
 
 

@@ -27,8 +27,11 @@ class Memory:
             self._rows = 0
             self._version = version
 
+    def __contains__(self, question: Hashable) -> bool:
+        return question in self._answers
+
     def recall(self, question: Hashable) -> Any:
-        """What was answered; raises LookupError where that is not known."""
+        """What was answered to a question that is in it."""
         answer, _ = self._answers[question]
         self._answers.move_to_end(question)
         return answer
